@@ -58,6 +58,33 @@ func JudgeAsk(f AskFacts) (AskVerdict, error) {
 	return AskDeliver, nil
 }
 
+// AskState is what became of a request to be friends.
+type AskState string
+
+const (
+	AskNone      AskState = ""          // there is none
+	AskWaiting   AskState = "waiting"   // the target sees it and has not answered
+	AskSwallowed AskState = "swallowed" // only the asker sees it
+	AskRefused   AskState = "refused"
+	AskAccepted  AskState = "accepted"
+)
+
+// JudgeAnswer decides whether a request in state s can be answered so. repeated
+// says that this answer was given before: there is nothing left to do.
+func JudgeAnswer(s AskState, accept bool) (repeated bool, err error) {
+	switch s {
+	case AskWaiting:
+		return false, nil
+	case AskRefused, AskAccepted:
+		if accept != (s == AskAccepted) {
+			return false, Fail(Conflict, "this request was answered otherwise before")
+		}
+		return true, nil
+	case AskNone, AskSwallowed:
+	}
+	return false, Fail(NotFound, "this user has not asked you")
+}
+
 // SendFacts is what the transaction of an append knows about the sender.
 type SendFacts struct {
 	EverMember bool // is or was a member
@@ -67,8 +94,8 @@ type SendFacts struct {
 	Head       Seq
 }
 
-// JudgeSend decides whether a draft may become the entry after f.Head.
-func JudgeSend(f SendFacts, d Draft) error {
+// JudgeSender decides whether somebody may send to a conversation at all.
+func JudgeSender(f SendFacts) error {
 	switch {
 	case !f.EverMember:
 		return Fail(NotFound, "there is no such conversation")
@@ -78,7 +105,16 @@ func JudgeSend(f SendFacts, d Draft) error {
 		return Fail(Forbidden, "only the server writes into an inbox")
 	case !f.MaySend:
 		return Fail(Forbidden, "this conversation takes no messages from you now")
-	case d.Content().ReplyTo > f.Head:
+	}
+	return nil
+}
+
+// JudgeSend decides whether a draft may become the entry after f.Head.
+func JudgeSend(f SendFacts, d Draft) error {
+	if err := JudgeSender(f); err != nil {
+		return err
+	}
+	if d.Content().ReplyTo > f.Head {
 		return Fail(Invalid, "content.reply_to names an entry that does not exist")
 	}
 	return nil

@@ -80,6 +80,38 @@ func TestJudgeSend(t *testing.T) {
 	}
 }
 
+func TestJudgeAnswer(t *testing.T) {
+	const none = im.Code(255)
+	for _, tc := range []struct {
+		name     string
+		state    im.AskState
+		accept   bool
+		repeated bool
+		want     im.Code
+	}{
+		{"accept what waits", im.AskWaiting, true, false, none},
+		{"refuse what waits", im.AskWaiting, false, false, none},
+		{"accept again", im.AskAccepted, true, true, none},
+		{"refuse again", im.AskRefused, false, true, none},
+		{"accept what was refused", im.AskRefused, true, false, im.Conflict},
+		{"refuse what was accepted", im.AskAccepted, false, false, im.Conflict},
+		{"accept what nobody asked", im.AskNone, true, false, im.NotFound},
+		{"refuse what nobody asked", im.AskNone, false, false, im.NotFound},
+		{"accept what one is not shown", im.AskSwallowed, true, false, im.NotFound},
+		{"refuse what one is not shown", im.AskSwallowed, false, false, im.NotFound},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			repeated, err := im.JudgeAnswer(tc.state, tc.accept)
+			if tc.want == none && err != nil || tc.want != none && !errors.Is(err, tc.want) {
+				t.Errorf("JudgeAnswer = %v, want %v", err, tc.want)
+			}
+			if repeated != tc.repeated {
+				t.Errorf("repeated = %v, want %v", repeated, tc.repeated)
+			}
+		})
+	}
+}
+
 func TestSupersedes(t *testing.T) {
 	a := im.Route{Hello: 1, Boot: "b", Conn: 1}
 	for name, b := range map[string]im.Route{
