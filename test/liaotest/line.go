@@ -270,3 +270,9 @@ func (l *Line) Read(patience time.Duration) (Frame, error) {
 	}
 	return f, nil
 }
+
+// Any returns the next frame of one of these types, whatever its id.
+func (l *Line) Any(types ...string) Frame {
+	l.tb.Helper()
+	return l.take(fmt.Sprint(types), func(f Frame) bool { return slices.Contains(types, f.Type) })
+}
