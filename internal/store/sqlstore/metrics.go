@@ -10,6 +10,7 @@ type metrics struct {
 	transactions *prometheus.HistogramVec
 	retries      prometheus.Counter
 	busy         prometheus.Counter
+	damaged      prometheus.Counter
 	watched      []prometheus.Collector
 }
 
@@ -32,8 +33,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "liao_sqlstore_busy_total",
 			Help: "Calls that were refused because a lock was not to be had, even at the second try.",
 		}),
+		damaged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "liao_sqlstore_damaged_entries_total",
+			Help: "Entries that were read and did not match their checksum.",
+		}),
 	}
-	m.keep(m.transactions, m.retries, m.busy)
+	m.keep(m.transactions, m.retries, m.busy, m.damaged)
 	return m
 }
 

@@ -37,6 +37,7 @@ type Store struct {
 	latest atomic.Int64          // the latest instant that the database's clock has shown to Ping, in µs
 	broken atomic.Pointer[error] // set once a flush to disk has failed: nothing is written any more
 
+	members memberships
 }
 
 // Open opens the database and proves that it answers. It does not migrate: until

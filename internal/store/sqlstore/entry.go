@@ -1,0 +1,40 @@
+package sqlstore
+
+import (
+	"github.com/liao-im/liao/internal/im"
+)
+
+// entryColumns are what scanEntry reads, of the table messages as e.
+const entryColumns = "e.conv_id, e.seq, e.sender_id, COALESCE(e.send_key, ''), e.kind, e.content, e.at_ms, e.checksum"
+
+// storedEntry is a row of messages.
+type storedEntry struct {
+	im.Entry
+	kind     string
+	content  []byte
+	checksum int64
+}
+
+func (e *storedEntry) dest() []any {
+	return []any{&e.Conv, &e.Seq, &e.From, &e.Key, &e.kind, &e.content, &e.At, &e.checksum}
+}
+
+func scanStored(r scanner) (e storedEntry, err error) {
+	err = r.Scan(e.dest()...)
+	return e, err
+}
+
+// entry checks a row against its checksum and returns what it says. One that does
+// not match is reported, and nothing of it is shown but its place.
+func (s *Store) entry(e *storedEntry) im.Entry {
+	e.Content.Kind = e.kind
+	if int64(e.Checksum(e.content)) == e.checksum {
+		if c, err := decodeContent(e.kind, e.content); err == nil {
+			e.Content = c
+			return e.Entry
+		}
+	}
+	s.metrics.damaged.Inc()
+	s.log.Error("an entry does not match its checksum", "conv", e.Conv, "seq", e.Seq)
+	return im.Damaged(e.Conv, e.Seq)
+}
