@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/liao-im/liao/internal/fault"
@@ -215,8 +214,7 @@ func (b *batch) findKeys(ctx context.Context, x *tx, which []int) (map[draftKey]
 			args = append(args, k.conv, k.from, k.key)
 		}
 		rows, err := collect(ctx, x, scanStored, `SELECT `+entryColumns+` FROM messages e WHERE `+
-			strings.Repeat("(e.conv_id = ? AND e.sender_id = ? AND e.send_key = ?) OR ", n-1)+
-			"(e.conv_id = ? AND e.sender_id = ? AND e.send_key = ?)", args...)
+			either(n, "(e.conv_id = ? AND e.sender_id = ? AND e.send_key = ?)"), args...)
 		if err != nil {
 			return nil, err
 		}

@@ -12,9 +12,9 @@ import (
 // dialect is all that the two databases do differently. Its fragments are put
 // together with constant SQL only, never with what a user typed.
 type dialect interface {
-	// now reads the database's clock, at the moment of the call: inside a
-	// transaction it goes on too.
-	now(ctx context.Context, q querier) (im.Micros, error)
+	// clock is an expression for the database's clock at the moment of the call, in
+	// µs (inside a transaction it goes on too), and the argument that it needs, if any.
+	clock() (expr string, args []any)
 	// forUpdate ends a SELECT whose rows are to be locked until the transaction ends.
 	forUpdate() string
 	// upsert ends an INSERT: a row with the same keys gets the new values of cols.
@@ -46,3 +46,15 @@ const (
 	causeAway            // the disk is full or cannot be read
 	causeUnflushed       // a flush to disk failed: what it should have kept may be gone
 )
+
+// readClock reads the database's clock. Where that is this machine's, nobody is asked.
+func readClock(ctx context.Context, d dialect, q querier) (now im.Micros, err error) {
+	expr, args := d.clock()
+	if len(args) == 1 {
+		if us, ok := args[0].(int64); ok {
+			return im.Micros(us), nil
+		}
+	}
+	err = q.row(ctx, "SELECT "+expr, args...).Scan(&now)
+	return now, err
+}

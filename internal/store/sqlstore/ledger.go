@@ -140,34 +140,62 @@ func (l *ledger) writeEntries(ctx context.Context) error {
 }
 
 // writeSendersRead moves the read watermark of each sender to the last entry of
-// theirs. The rows exist, for who is no member sends nothing: the insert is only a
-// way to write a different value into each row with one statement. members.moved
-// can stay, because the conversation has moved.
+// theirs. members.moved stays, because the conversation has moved.
 func (l *ledger) writeSendersRead(ctx context.Context) error {
-	type reader struct {
-		conv im.ConvID
-		user im.UserID
-	}
-	last := make(map[reader]im.Seq, len(l.entries))
+	last := make(map[memberKey]im.Seq, len(l.entries))
 	for _, e := range l.entries {
 		if e.From != 0 {
-			last[reader{e.Conv, e.From}] = e.Seq
+			last[memberKey{e.Conv, e.From}] = e.Seq
 		}
 	}
-	readers := slices.SortedFunc(maps.Keys(last), func(a, b reader) int {
-		return cmp.Or(cmp.Compare(a.conv, b.conv), cmp.Compare(a.user, b.user))
-	})
-	at := 0
-	for _, n := range parts(len(readers)) {
-		args := make([]any, 0, n*3)
-		for _, r := range readers[at : at+n] {
-			args = append(args, r.conv, r.user, last[r])
-		}
-		if _, err := l.x.exec(ctx, `INSERT INTO members (conv_id, user_id, read_seq, may_send, joined_seq, moved, since_at)
-			VALUES `+repeated(n, "(?, ?, ?, 0, 0, 0, 0)")+l.x.s.dialect.upsert("conv_id, user_id", "read_seq"), args...); err != nil {
+	rows := make([]watermark, 0, len(last))
+	for k, seq := range last {
+		rows = append(rows, watermark{memberKey: k, read: seq})
+	}
+	return l.x.writeWatermarks(ctx, rows, "read_seq")
+}
+
+// move says that conversations changed without a new entry.
+func (l *ledger) move(ctx context.Context, convs []im.ConvID) error {
+	for part := range slices.Chunk(convs, maxList) {
+		args := append([]any{l.now}, idList(part)...)
+		if _, err := l.x.exec(ctx, `UPDATE conversations SET moved = `+l.x.s.dialect.greatest("moved + 1", "?")+
+			` WHERE id IN (`+marks(listSize(len(part)))+`)`, args...); err != nil {
 			return err
 		}
-		at += n
+	}
+	return nil
+}
+
+// memberKey names a member of a conversation.
+type memberKey struct {
+	conv im.ConvID
+	user im.UserID
+}
+
+// watermark is how far a member has read, and when that changed.
+type watermark struct {
+	memberKey
+	read  im.Seq
+	moved im.Micros
+}
+
+// writeWatermarks writes these columns of members that exist: the insert is only a
+// way to write a different value into each row with one statement.
+func (x *tx) writeWatermarks(ctx context.Context, list []watermark, columns ...string) error {
+	slices.SortFunc(list, func(a, b watermark) int {
+		return cmp.Or(cmp.Compare(a.conv, b.conv), cmp.Compare(a.user, b.user))
+	})
+	for _, n := range parts(len(list)) {
+		args := make([]any, 0, n*4)
+		for _, w := range list[:n] {
+			args = append(args, w.conv, w.user, w.read, w.moved)
+		}
+		list = list[n:]
+		if _, err := x.exec(ctx, `INSERT INTO members (conv_id, user_id, read_seq, moved, may_send, joined_seq, since_at)
+			VALUES `+repeated(n, "(?, ?, ?, ?, 0, 0, 0)")+x.s.dialect.upsert("conv_id, user_id", columns...), args...); err != nil {
+			return fmt.Errorf("write watermarks: %w", err)
+		}
 	}
 	return nil
 }

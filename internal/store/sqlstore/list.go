@@ -44,3 +44,8 @@ func parts(n int) (sizes []int) {
 
 // repeated is n times the same piece of a statement, with commas between.
 func repeated(n int, piece string) string { return strings.Repeat(piece+", ", n-1) + piece }
+
+// either is a condition that holds if one of n like it holds.
+func either(n int, condition string) string {
+	return strings.Repeat(condition+" OR ", n-1) + condition
+}

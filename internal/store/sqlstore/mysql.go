@@ -13,8 +13,6 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/pressly/goose/v3"
-
-	"github.com/liao-im/liao/internal/im"
 )
 
 // mysqlDialect is MySQL 8, and MariaDB 10.6 or later.
@@ -101,9 +99,9 @@ func (c sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-func (mysqlDialect) now(ctx context.Context, q querier) (now im.Micros, err error) {
-	err = q.row(ctx, "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)").Scan(&now)
-	return now, err
+// clock: NOW would stand still during a statement, while it waits for a lock.
+func (mysqlDialect) clock() (string, []any) {
+	return "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)", nil
 }
 
 func (mysqlDialect) forUpdate() string { return " FOR UPDATE" }

@@ -15,7 +15,6 @@ import (
 	codes "modernc.org/sqlite/lib"
 
 	"github.com/liao-im/liao/internal/fault"
-	"github.com/liao-im/liao/internal/im"
 )
 
 // sqliteDialect is SQLite in WAL mode. A second process may have the file open (an
@@ -95,10 +94,8 @@ func makePrivate(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// now is this machine's clock: everyone who has the file open shares it.
-func (sqliteDialect) now(context.Context, querier) (im.Micros, error) {
-	return im.Micros(fault.Now().UnixMicro()), nil
-}
+// clock is this machine's clock: everyone who has the file open shares it.
+func (sqliteDialect) clock() (string, []any) { return "?", []any{fault.Now().UnixMicro()} }
 
 func (sqliteDialect) forUpdate() string { return "" }
 
