@@ -33,7 +33,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	return s.write(ctx, "name_this_history", func(ctx context.Context, x *tx) error {
+	return s.write(ctx, "name this history", func(ctx context.Context, x *tx) error {
 		_, err := x.exec(ctx, "INSERT INTO meta (name, value) VALUES ('epoch', ?), ('instance', ?)"+s.dialect.upsert("name"),
 			im.NewID(), im.NewID())
 		return err

@@ -108,7 +108,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // now is the database's clock outside a transaction.
 func (s *Store) now(ctx context.Context) (im.Micros, error) {
-	now, err := s.dialect.now(ctx, s.reads)
+	now, err := readClock(ctx, s.dialect, s.reads)
 	if err != nil {
 		return 0, s.explain("read the database's clock", err)
 	}

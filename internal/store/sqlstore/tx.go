@@ -174,4 +174,4 @@ func (x *tx) insert(ctx context.Context, q string, args ...any) (id uint64, err 
 }
 
 // now is the database's clock at this moment.
-func (x *tx) now(ctx context.Context) (im.Micros, error) { return x.s.dialect.now(ctx, x) }
+func (x *tx) now(ctx context.Context) (im.Micros, error) { return readClock(ctx, x.s.dialect, x) }
