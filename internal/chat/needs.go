@@ -93,8 +93,9 @@ type Status interface {
 
 // Peers are the other chat nodes.
 type Peers interface {
-	// Push hands posts to sessions of members at another node, without waiting. It
-	// returns the routes that turned out stale ("not here"), to be looked up again.
+	// Push hands posts to sessions of members at another node, without waiting. No
+	// posts at all: the sessions get RESYNC. It returns the routes that turned out
+	// stale ("not here"), to be looked up again.
 	Push(ctx context.Context, node string, routes []im.Route, posts []im.Post) (stale []im.Route, err error)
 	// HangUp asks another node to end a connection that a later one replaced.
 	HangUp(ctx context.Context, r im.Route) error

@@ -1,0 +1,24 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"github.com/liao-im/liao/internal/im"
+)
+
+// leaseEvery leaves two renewals to fail before a lease of 5 s ends.
+const leaseEvery = 1500 * time.Millisecond
+
+// renewLease tells the status service that this node lives, and how loaded it is.
+func (v *Service) renewLease(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaseEvery)
+	defer cancel()
+	err := v.status.Report(ctx, im.NodeReport{
+		Node: v.node, Boot: v.boot, Addrs: v.addrs,
+		Connections: int(v.connected.Load()), Capacity: v.capacity, Draining: v.doors.isDraining(),
+	})
+	if err != nil {
+		v.logTrouble("the lease was not renewed", "err", err)
+	}
+}

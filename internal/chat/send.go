@@ -1,0 +1,182 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/liao-im/liao/internal/batch"
+	"github.com/liao-im/liao/internal/fault"
+	"github.com/liao-im/liao/internal/im"
+	"github.com/liao-im/liao/internal/wire"
+	"github.com/liao-im/liao/internal/wire/clientpb"
+)
+
+const (
+	// A draft that waited longer is refused before its transaction, never after: its
+	// sender will have given up and may have sent it again.
+	draftLife = 5 * time.Second
+	// Who is refused because much waits comes back after about this.
+	overloadRetry = time.Second
+)
+
+// send is one SEND of a turn: a draft, or why it is none.
+type send struct {
+	id    uint32
+	draft im.Draft
+	err   error
+}
+
+// take decodes, checks and admits one SEND. What is refused keeps its place, so that
+// answers come in the order of the sends. False: it was a breach, and said so.
+func (s *session) take(sends []send, f wire.Frame) ([]send, bool) {
+	one := send{id: f.ID}
+	var m clientpb.Send
+	if err := f.Codec.Unmarshal(f.Body, &m); err != nil {
+		var v *wire.Violation
+		if errors.As(err, &v) {
+			s.breach(v.Detail())
+			return sends, false
+		}
+		one.err = tooLarge(err)
+		return append(sends, one), true
+	}
+	one.draft, one.err = s.draft(&m)
+	if one.err == nil {
+		if wait := s.account.sends.take(s.v.now(), s.v.sendRate); wait > 0 {
+			one.err = im.FailAfter(im.RateLimited, "too many messages; slow down", wait)
+		}
+	}
+	return append(sends, one), true
+}
+
+func (s *session) draft(m *clientpb.Send) (im.Draft, error) {
+	content, err := fromContent(m.GetContent())
+	if err != nil {
+		return im.Draft{}, err
+	}
+	d, err := im.NewDraft(s.user, im.ConvID(m.GetConv()), m.GetKey(), content, fault.Now())
+	if err != nil {
+		return im.Draft{}, err //nolint:wrapcheck // for the user as it is
+	}
+	if s.v.poison.has(d) {
+		return im.Draft{}, im.Fail(im.Internal, "this message broke the server before and is not tried again for now")
+	}
+	return d, nil
+}
+
+// commit has drafts written, answers every send in order, and pushes what was
+// stored. It returns when all of that is done, whatever became of the connection.
+func (s *session) commit(sends []send) {
+	if len(sends) == 0 {
+		return
+	}
+	drafts := make([]im.Draft, 0, len(sends))
+	for i := range sends {
+		if sends[i].err == nil {
+			drafts = append(drafts, sends[i].draft)
+		}
+	}
+	results, err := s.v.appends.Do(drafts)
+	if err != nil {
+		err = s.whyNotCommitted(err)
+	}
+	posts := make([]im.Post, 0, len(results))
+	for i := range sends {
+		one := &sends[i]
+		switch {
+		case one.err != nil:
+		case err != nil:
+			one.err = err
+		default:
+			r := &results[0]
+			results = results[1:]
+			if one.err = r.Err; r.Err == nil {
+				s.acknowledge(one.id, r)
+				posts = append(posts, r.Post)
+				continue
+			}
+		}
+		e := s.explain(one.err, clientpb.Type_SEND)
+		s.v.met.refused[e.Code].Inc()
+		s.fail(one.id, e)
+	}
+	s.v.deliver(posts, s)
+}
+
+// whyNotCommitted is what becomes of every draft of a batch that failed as a whole.
+func (s *session) whyNotCommitted(err error) error {
+	switch {
+	case errors.Is(err, batch.ErrFull):
+		return im.FailAfter(im.Overloaded, "the server is busy; try again in a moment", jitter(overloadRetry))
+	case errors.Is(err, batch.ErrClosed):
+		return im.FailAfter(im.Overloaded, "this node is leaving; send again at another", jitter(overloadRetry))
+	}
+	// Nothing is known of the drafts. Most often the store is away.
+	s.v.logTrouble("a batch of sends failed", "err", err)
+	var broken *batch.PanicError
+	if errors.As(err, &broken) {
+		return im.Internal
+	}
+	return im.Unavailable
+}
+
+func (s *session) acknowledge(id uint32, r *im.Appended) {
+	s.v.met.sent.Inc()
+	if r.Again {
+		s.v.met.again.Inc()
+	}
+	err := s.answer(id, clientpb.Type_SENT, &clientpb.Sent{
+		Conv: uint64(r.Entry.Conv), Key: r.Entry.Key, Seq: uint32(r.Entry.Seq), AtMs: int64(r.Entry.At), Again: r.Again,
+	})
+	if err != nil {
+		s.v.logTrouble("an answer could not be encoded", "type", clientpb.Type_SENT.String(), "err", err)
+	}
+}
+
+// writeDrafts is what batch calls for the sends of many connections. No session has
+// any part in it.
+func (v *Service) writeDrafts(ctx context.Context, drafts []im.Draft) ([]im.Appended, error) {
+	results := make([]im.Appended, len(drafts))
+	fresh, places := drafts, []int(nil)
+	oldest := fault.Now().Add(-draftLife)
+	for i, d := range drafts {
+		if d.Made().Before(oldest) {
+			fresh, places = v.dropStale(drafts, oldest, i, results)
+			break
+		}
+	}
+	if len(fresh) == 0 {
+		return results, nil
+	}
+	appended, err := v.appendSafely(ctx, fresh)
+	if err != nil {
+		return nil, err
+	}
+	if places == nil {
+		return appended, nil
+	}
+	for i, at := range places {
+		results[at] = appended[i]
+	}
+	return results, nil
+}
+
+// dropStale refuses the drafts that waited too long, the first of them at i, and
+// returns the others with their places.
+func (v *Service) dropStale(drafts []im.Draft, oldest time.Time, i int, results []im.Appended) ([]im.Draft, []int) {
+	fresh := append([]im.Draft(nil), drafts[:i]...)
+	places := make([]int, i, len(drafts))
+	for j := range places {
+		places[j] = j
+	}
+	for ; i < len(drafts); i++ {
+		if drafts[i].Made().Before(oldest) {
+			results[i].Err = im.FailAfter(im.Overloaded, "the message waited too long; try again in a moment", jitter(overloadRetry))
+			continue
+		}
+		fresh = append(fresh, drafts[i])
+		places = append(places, i)
+	}
+	return fresh, places
+}

@@ -1,0 +1,300 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/liao-im/liao/internal/im"
+	"github.com/liao-im/liao/internal/transport"
+	"github.com/liao-im/liao/internal/wire"
+	"github.com/liao-im/liao/internal/wire/clientpb"
+)
+
+const (
+	// One turn takes at most so many frames that are in the buffer already, so that
+	// a connection can be fast without being unfair; the rest waits in the socket.
+	turnFrames = 64
+
+	// A request other than SEND ends within this.
+	requestTimeout = 5 * time.Second
+)
+
+// session is one connection. It belongs to the goroutine that reads it; others
+// only put frames into its outbox, look at what is atomic, and hang up.
+type session struct {
+	v    *Service
+	conn transport.Conn
+	out  outbox
+
+	form  atomic.Uint32 // wire.Form; 0 before the first frame
+	heard atomic.Int64  // Service.now of the last frame
+	asked atomic.Bool   // we sent a PING since
+	ended atomic.Int32  // clientpb.Reason of our GOAWAY, -1 before
+
+	leaveLobby func() // until WELCOME; nil without a lobby
+
+	// Set by HELLO, before the hub knows the session, and not changed after.
+	id      uint64 // rising within a boot
+	user    im.UserID
+	login   im.LoginID
+	device  string
+	hello   im.Micros
+	codec   wire.Codec
+	account *account
+}
+
+// request serves one frame other than SEND and HELLO. It answers by itself; an
+// error that it returns is the answer.
+type request func(s *session, f wire.Frame) error
+
+// requests is the one table of what a client may ask.
+var requests = map[wire.Type]request{
+	clientpb.Type_PING:           on((*session).ping),
+	clientpb.Type_PONG:           on((*session).pong),
+	clientpb.Type_HISTORY:        on((*session).history),
+	clientpb.Type_SYNC:           on((*session).sync),
+	clientpb.Type_READ:           on((*session).read),
+	clientpb.Type_TYPING:         on((*session).typing),
+	clientpb.Type_FIND_USERS:     on((*session).findUsers),
+	clientpb.Type_REQUEST_FRIEND: on((*session).requestFriend),
+	clientpb.Type_ANSWER_FRIEND:  on((*session).answerFriend),
+	clientpb.Type_FRIENDS:        on((*session).friends),
+	clientpb.Type_REMOVE_FRIEND:  on((*session).removeFriend),
+	clientpb.Type_BLOCK:          on((*session).block),
+	clientpb.Type_UNBLOCK:        on((*session).unblock),
+	clientpb.Type_REMARK:         on((*session).remark),
+}
+
+// Requests returns the types of all frames that a client may send, so that a test
+// of who may do what can be held to have them all.
+func Requests() []wire.Type {
+	all := slices.Collect(maps.Keys(requests))
+	all = append(all, clientpb.Type_HELLO, clientpb.Type_SEND)
+	slices.Sort(all)
+	return all
+}
+
+// on makes a request of a method that takes the decoded body.
+func on[M any, P interface {
+	*M
+	proto.Message
+}](serve func(*session, context.Context, uint32, P) error) request {
+	return func(s *session, f wire.Frame) error {
+		m := P(new(M))
+		if err := f.Codec.Unmarshal(f.Body, m); err != nil {
+			return tooLarge(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+		defer cancel()
+		return serve(s, ctx, f.ID, m)
+	}
+}
+
+func newSession(v *Service, conn transport.Conn) *session {
+	s := &session{v: v, conn: conn, id: v.lastConn.Add(1)}
+	s.out = outbox{conn: conn, limit: v.limits.OutboxBytes, gone: make(chan struct{})}
+	s.heard.Store(v.now())
+	s.ended.Store(-1)
+	return s
+}
+
+// serve runs the session to its end.
+func (s *session) serve() {
+	defer s.leave()
+	if s.greet() {
+		s.run()
+	}
+}
+
+// leave takes the session out of everything and sees the connection closed.
+func (s *session) leave() {
+	if r := recover(); r != nil {
+		s.v.met.panics.Inc()
+		s.v.log.Error("a session panicked", "user", s.user, "panic", r, "stack", string(debug.Stack()))
+		s.hangUp(byeInternal)
+		s.out.end()
+	}
+	s.v.forgetSession(s)
+	s.out.finish(nil, false, closeGrace)
+	<-s.out.gone
+}
+
+// leftLobby gives the place in the lobby to who waits for it.
+func (s *session) leftLobby() {
+	if s.leaveLobby != nil {
+		s.leaveLobby()
+		s.leaveLobby = nil
+	}
+}
+
+// run serves frames until the connection ends.
+func (s *session) run() {
+	for {
+		f, err := s.conn.ReadFrame()
+		if err != nil {
+			s.readFailed(err)
+			return
+		}
+		if !s.turn(f) {
+			return
+		}
+	}
+}
+
+// turn serves f and the frames that are in the buffer behind it: sends that follow
+// each other together, other requests one at a time, all in their order. False: the
+// connection ends.
+func (s *session) turn(f wire.Frame) bool {
+	if !s.out.begin() {
+		return false
+	}
+	defer s.out.end()
+	var err error
+	var sends []send
+	for n := 1; ; n++ {
+		s.v.met.in[slot(f.Type)].Inc()
+		if !s.out.awaitRoom() {
+			s.hangUp(byeSlow)
+			return false
+		}
+		s.heard.Store(s.v.now())
+		s.asked.Store(false)
+		ok := true
+		if f.Type == clientpb.Type_SEND && f.ID != 0 && f.Codec == s.codec {
+			sends, ok = s.take(sends, f)
+		} else {
+			s.commit(sends)
+			sends = nil
+			ok = s.answerTo(f)
+		}
+		if !ok {
+			s.commit(sends) // what came before the breach was right
+			return false
+		}
+		if n >= turnFrames || s.ended.Load() >= 0 || !s.conn.Buffered() {
+			break
+		}
+		if f, err = s.conn.ReadFrame(); err != nil {
+			s.commit(sends)
+			s.readFailed(err)
+			return false
+		}
+	}
+	s.commit(sends)
+	return true
+}
+
+// answerTo serves one frame that is not a SEND to be committed. False: it was a
+// breach of the protocol, and said so.
+func (s *session) answerTo(f wire.Frame) bool {
+	if f.Codec != s.codec {
+		s.breach("a frame in another codec than HELLO's")
+		return false
+	}
+	if f.Type == clientpb.Type_HELLO {
+		s.breach("a second HELLO")
+		return false
+	}
+	err := s.serveOne(f)
+	var v *wire.Violation
+	if errors.As(err, &v) {
+		s.breach(v.Detail())
+		return false
+	}
+	if err != nil && f.Type != clientpb.Type_TYPING && f.Type != clientpb.Type_PONG {
+		e := s.explain(err, f.Type)
+		s.v.met.failed[e.Code].Inc()
+		s.fail(f.ID, e)
+	}
+	return true
+}
+
+func (s *session) serveOne(f wire.Frame) error {
+	unanswered := f.Type == clientpb.Type_TYPING || f.Type == clientpb.Type_PONG
+	if f.ID == 0 && !unanswered {
+		return im.Fail(im.Invalid, "this frame needs an id above 0, which the answer will bear")
+	}
+	if wait := s.account.requests.take(s.v.now(), s.v.requestRate); wait > 0 {
+		return im.FailAfter(im.RateLimited, "too many requests; slow down", wait)
+	}
+	serve := requests[f.Type]
+	if serve == nil {
+		return im.Fail(im.Unsupported, "this server does not know this type of frame, or does not take it from clients")
+	}
+	return serve(s, f)
+}
+
+// explain is im.Explain, and logs what is our own fault: its words are for
+// operators alone.
+func (s *session) explain(err error, t wire.Type) *im.Error {
+	if !isRefusal(err) {
+		s.v.logTrouble("a request failed", "type", t.String(), "user", s.user, "err", err)
+	}
+	return im.Explain(err)
+}
+
+// answer puts a frame into the outbox that the client asked for under id.
+func (s *session) answer(id uint32, t wire.Type, body proto.Message) error {
+	frame, err := s.frameForm().Encode(nil, t, id, body)
+	if err != nil {
+		return err
+	}
+	if s.out.answer(frame) == taken {
+		s.v.met.out[slot(t)].Inc()
+	}
+	return nil
+}
+
+// fail answers with an error.
+func (s *session) fail(id uint32, e *im.Error) {
+	if err := s.answer(id, clientpb.Type_ERROR, wireError(e)); err != nil {
+		s.v.logTrouble("an error could not be encoded", "err", err)
+	}
+}
+
+// push puts a frame into the outbox that the client did not ask for.
+func (s *session) push(t wire.Type, frame []byte, soft bool) {
+	switch s.out.push(frame, soft) {
+	case taken:
+		s.v.met.pushes.Inc()
+		s.v.met.out[slot(t)].Inc()
+	case tooLate:
+		s.v.met.drops[dropEnding].Inc()
+	case underPressure:
+		s.v.met.drops[dropPressure].Inc()
+	case tooSlow:
+		s.v.met.drops[dropSlow].Inc()
+		s.hangUp(byeSlow)
+	}
+}
+
+// frameForm is how frames to this client are encoded; JSON as long as nothing was
+// heard of it.
+func (s *session) frameForm() wire.Form {
+	if f := wire.Form(s.form.Load()); f != 0 { //nolint:gosec // only Forms are stored
+		return f
+	}
+	return wire.FormJSON
+}
+
+// route is this connection as other nodes may know it.
+func (s *session) route() im.Route {
+	return im.Route{
+		User: s.user, Device: s.device, Node: s.v.node, Boot: s.v.boot, Conn: s.id, Hello: s.hello,
+	}
+}
+
+func (s *session) ping(_ context.Context, id uint32, _ *emptypb.Empty) error {
+	return s.answer(id, clientpb.Type_PONG, nil)
+}
+
+// pong needs no more than to have been heard.
+func (s *session) pong(context.Context, uint32, *emptypb.Empty) error { return nil }
