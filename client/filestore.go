@@ -182,7 +182,7 @@ func (s *FileStore) read() error {
 	for lines.Scan() {
 		var l sendLine
 		if json.Unmarshal(lines.Bytes(), &l) != nil {
-			break // the line that was being written when the process ended: it was never acknowledged
+			continue // it was being written when the process ended or the disk was full: never acknowledged
 		}
 		if l.Put != nil {
 			s.sends = append(s.sends, *l.Put)
@@ -228,11 +228,13 @@ func (s *FileStore) append(l sendLine) error {
 	if err != nil {
 		return fmt.Errorf("write sends: %w", err)
 	}
-	if _, err := s.log.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("write sends: %w", err)
+	_, err = s.log.Write(append(b, '\n'))
+	if err == nil {
+		err = s.log.Sync()
 	}
-	if err := s.log.Sync(); err != nil {
-		return fmt.Errorf("write sends: %w", err)
+	if err != nil {
+		// Half a line would swallow the next one.
+		return fmt.Errorf("write sends: %w", errors.Join(err, s.compact()))
 	}
 	return nil
 }

@@ -97,28 +97,31 @@ func (c *Client) pause(l *link, d time.Duration) {
 
 // pullChanges asks what moved, page after page.
 func (c *Client) pullChanges(l *link) error {
-	for {
+	for more := true; more; {
 		c.mu.Lock()
 		cursor := c.cursor
 		c.mu.Unlock()
-		body, err := l.request(clientpb.Type_SYNC, &clientpb.Sync{Cursor: cursor})
-		changes, ok := body.(*clientpb.Changes)
-		if err == nil && !ok {
-			err = errNonsense
-		}
-		c.mu.Lock()
-		if err != nil || c.link != l {
+		err := l.request(clientpb.Type_SYNC, &clientpb.Sync{Cursor: cursor}, func(a answer) error {
+			page, ok := a.body.(*clientpb.Changes)
+			if a.err == nil && !ok {
+				a.err = errNonsense
+			}
+			if a.err == nil {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				c.takeChanges(page)
+				more = page.GetMore()
+			}
+			return a.err
+		})
+		if err != nil {
+			c.mu.Lock()
 			c.pull.sync = true
 			c.mu.Unlock()
 			return err
 		}
-		c.takeChanges(changes)
-		done := !changes.GetMore()
-		c.mu.Unlock()
-		if done {
-			return nil
-		}
 	}
+	return nil
 }
 
 // takeChanges takes one page of a run. mu is held.
@@ -157,37 +160,38 @@ func (c *Client) pullEntries(l *link, v *conv) error {
 	if skip {
 		return nil
 	}
-	body, err := l.request(clientpb.Type_HISTORY, &clientpb.History{Conv: id, After: high, Limit: maxGap})
-	page, ok := body.(*clientpb.Page)
-	if err == nil && !ok {
-		err = errNonsense
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case !c.known(v):
-	case errors.Is(err, NotFound) || errors.Is(err, Forbidden):
-		// Nothing can be had of it any more; SYNC will say what became of it.
-		v.early = nil
-	case err != nil:
-		c.want(v)
-		return err
-	case v.high == high: // else a push made a new tail meanwhile
-		c.fill(v, toPage(page))
-	}
-	return nil
+	return l.request(clientpb.Type_HISTORY, &clientpb.History{Conv: id, After: high, Limit: maxGap}, func(a answer) error {
+		page, ok := a.body.(*clientpb.Page)
+		if a.err == nil && !ok {
+			a.err = errNonsense
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		switch {
+		case !c.known(v):
+		case errors.Is(a.err, NotFound) || errors.Is(a.err, Forbidden):
+			// Nothing can be had of it any more; SYNC will say what became of it.
+			v.early = nil
+		case a.err != nil:
+			c.want(v)
+			return a.err
+		case v.high == high: // else a push made a new tail meanwhile
+			c.fill(v, toPage(page))
+		}
+		return nil
+	})
 }
 
 // errNonsense is an answer of a type that does not answer the question.
 var errNonsense = &Error{Code: Internal, Text: "the server's answer is not what was expected", unknown: true}
 
-// request asks and waits for the answer, which always comes: at the latest when the
-// line ends.
-func (l *link) request(t wire.Type, body proto.Message) (proto.Message, error) {
-	got := make(chan answer, 1)
-	if err := l.ask(t, body, func(a answer) { got <- a }); err != nil {
-		return nil, err
+// request asks, has the reader call take with the answer, so that it takes effect
+// in its place among what the server sent, and returns what take does. The answer
+// always comes: at the latest when the line ends.
+func (l *link) request(t wire.Type, body proto.Message, take func(answer) error) error {
+	got := make(chan error, 1)
+	if err := l.ask(t, body, func(a answer) { got <- take(a) }); err != nil {
+		return errors.Join(err, take(answer{err: err}))
 	}
-	a := <-got
-	return a.body, a.err
+	return <-got
 }
