@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,7 +98,7 @@ func New(o Options) (*Service, error) {
 	for name, need := range map[string]any{
 		"Log": o.Log, "People": o.People, "Tokens": o.Tokens, "Routes": o.Routes, "Limiter": o.Limiter, "Status": o.Status,
 	} {
-		if need == nil || reflect.ValueOf(need).Kind() == reflect.Pointer && reflect.ValueOf(need).IsNil() {
+		if need == nil {
 			return nil, fmt.Errorf("chat: Options.%s is missing", name)
 		}
 	}

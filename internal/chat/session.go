@@ -167,7 +167,7 @@ func (s *session) turn(f wire.Frame) bool {
 		}
 		s.heard.Store(s.v.now())
 		s.asked.Store(false)
-		ok := true
+		var ok bool
 		if f.Type == clientpb.Type_SEND && f.ID != 0 && f.Codec == s.codec {
 			sends, ok = s.take(sends, f)
 		} else {
