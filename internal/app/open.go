@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/liao-im/liao/internal/config"
+	"github.com/liao-im/liao/internal/store/sqlstore"
+)
+
+// sqliteFile is the embedded database's name in the data folder.
+const sqliteFile = "liao.db"
+
+// openStore opens the configured database without migrating it.
+func openStore(ctx context.Context, c *config.Config, log *slog.Logger, metrics prometheus.Registerer) (*sqlstore.Store, error) {
+	return sqlstore.Open(ctx, sqlstore.Options{
+		Driver:  c.Store.Driver,
+		Path:    filepath.Join(c.Data, sqliteFile),
+		DSN:     c.Store.DSN.Reveal(),
+		Pool:    c.Store.Pool,
+		Logger:  log,
+		Metrics: metrics,
+	})
+}
+
+// openForOperator opens the database of an installation that exists, for a command
+// that an operator runs beside the server or in its place.
+func openForOperator(ctx context.Context, c *config.Config, done *stack) (*sqlstore.Store, error) {
+	if err := installed(c); err != nil {
+		return nil, err
+	}
+	st, err := openStore(ctx, c, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	done.pushClose("store", st.Close)
+	pending, err := st.Pending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if pending {
+		return nil, errors.New("the database is of an older version; run `liao migrate` first")
+	}
+	return st, nil
+}
+
+// installed says what to do if there is no database to work on, rather than making
+// an empty one in a folder that was misspelt.
+func installed(c *config.Config) error {
+	if c.Store.Driver != "sqlite" {
+		return nil
+	}
+	file := filepath.Join(c.Data, sqliteFile)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database at %s; name its folder with --data, or start one with `liao serve`", file)
+	} else if err != nil {
+		return fmt.Errorf("look for the database: %w", err)
+	}
+	return nil
+}
