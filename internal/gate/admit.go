@@ -38,12 +38,12 @@ func (g *Gate) admit(hc huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(hc)
 	op := hc.Operation()
 	began := time.Now()
-	counted := &statusRecorder{humaContext: hc}
-	defer func() { g.metrics.request(op.OperationID, counted.status, time.Since(began)) }()
+	a := &admitted{humaContext: hc}
+	defer func() { g.metrics.request(op.OperationID, a.status, time.Since(began)) }()
 
 	refuse := func(err error) {
 		p := g.fail(r.Context(), op.OperationID, err)
-		counted.status = p.Status
+		a.status = p.Status
 		writeProblem(w, p)
 	}
 	c := caller{ip: g.clientIP(r), lang: language(r.Header.Get("Accept-Language"), g.lang)}
@@ -63,8 +63,8 @@ func (g *Gate) admit(hc huma.Context, next func(huma.Context)) {
 		return
 	}
 	c.picture = kind
-	counted.body = body
-	next(huma.WithValue(counted, callerKey{}, c))
+	a.body, a.kind = body, kind
+	next(huma.WithValue(a, callerKey{}, c))
 }
 
 // authenticate asks the store for what the bearer token proves. Tokens anywhere
@@ -116,30 +116,39 @@ func readBody(w http.ResponseWriter, r *http.Request, op *huma.Operation) (body 
 	return body, kind, nil
 }
 
-// statusRecorder is the library's context with the body already read, and with our
-// status for what the library refuses: where it says 422 the contract says 400.
-type statusRecorder struct {
+// admitted is the library's context with the body already read, and with our status
+// for what the library refuses: where it says 422 the contract says 400.
+type admitted struct {
 	humaContext
 	body   []byte
+	kind   string // media type of the body
 	status int
 }
 
 // humaContext exists so that the embedded field does not hide the method Context.
 type humaContext = huma.Context
 
-func (s *statusRecorder) Unwrap() huma.Context { return s.humaContext }
+func (a *admitted) Unwrap() huma.Context { return a.humaContext }
 
-func (s *statusRecorder) BodyReader() io.Reader { return bytes.NewReader(s.body) }
+// Header gives the media type as it was understood, not as it was written.
+func (a *admitted) Header(name string) string {
+	if name == "Content-Type" {
+		return a.kind
+	}
+	return a.humaContext.Header(name)
+}
+
+func (a *admitted) BodyReader() io.Reader { return bytes.NewReader(a.body) }
 
 // SetReadDeadline does nothing: the body is read, and the server's own deadlines hold.
-func (s *statusRecorder) SetReadDeadline(time.Time) error { return nil }
+func (a *admitted) SetReadDeadline(time.Time) error { return nil }
 
-func (s *statusRecorder) SetStatus(status int) {
+func (a *admitted) SetStatus(status int) {
 	if status == http.StatusUnprocessableEntity || status == http.StatusRequestTimeout {
 		status = http.StatusBadRequest
 	}
-	s.status = status
-	s.humaContext.SetStatus(status)
+	a.status = status
+	a.humaContext.SetStatus(status)
 }
 
-func (s *statusRecorder) Status() int { return s.status }
+func (a *admitted) Status() int { return a.status }

@@ -18,9 +18,9 @@ type loginInput struct {
 		Account  string `json:"account" maxLength:"320" doc:"E-mail address or handle" example:"ada"`
 		Password string `json:"password" format:"password"`
 		Device   struct {
-			ID       string `json:"id,omitempty" maxLength:"64" doc:"Only if an earlier Login of this user gave it; that device's old login ends"`
-			Name     string `json:"name" maxLength:"512" doc:"Up to 64 characters" example:"Ada's laptop"`
-			Platform string `json:"platform" maxLength:"256" doc:"Up to 32 characters" example:"web"`
+			ID       *string `json:"id,omitempty" maxLength:"64" doc:"Only if an earlier Login of this user gave it; that device's old login ends"`
+			Name     string  `json:"name" maxLength:"512" doc:"Up to 64 characters" example:"Ada's laptop"`
+			Platform string  `json:"platform" maxLength:"256" doc:"Up to 32 characters" example:"web"`
 		} `json:"device"`
 	} `nameHint:"LoginRequest"`
 }
@@ -96,7 +96,11 @@ func errLogin() error {
 // login does the same work, the expensive hash included, whether or not there is
 // such an account.
 func (g *Gate) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
-	d, err := im.CheckDevice(im.Device{ID: in.Body.Device.ID, Name: in.Body.Device.Name, Platform: in.Body.Device.Platform})
+	asked := im.Device{Name: in.Body.Device.Name, Platform: in.Body.Device.Platform}
+	if in.Body.Device.ID != nil {
+		asked.ID = *in.Body.Device.ID
+	}
+	d, err := im.CheckDevice(asked)
 	if err != nil {
 		return nil, err
 	}

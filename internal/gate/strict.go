@@ -16,12 +16,16 @@ import (
 	"github.com/liao-im/liao/internal/im"
 )
 
-// maxDepth is how deep a body may nest. Ours nest twice.
-const maxDepth = 16
+// How deep a body may nest and how many keys an object may have. Ours nest twice and
+// have up to six.
+const (
+	maxDepth = 16
+	maxKeys  = 64
+)
 
 // checkJSON refuses what could mean two things to two readers, or costs more than
 // it says: anything but one object of UTF-8, keys that come twice (the case of
-// letters aside, because the decoder does not look at it), nesting over 16.
+// letters aside, because the decoder does not look at it), nesting over 16, objects of over 64 keys.
 func checkJSON(body []byte) error {
 	if !utf8.Valid(body) {
 		return im.Fail(im.Invalid, "the body is not UTF-8")
@@ -52,6 +56,9 @@ func checkObject(d *json.Decoder, depth int) error {
 		key = strings.ToLower(key)
 		if seen[key] {
 			return im.Fail(im.Invalid, "a key comes twice in the JSON object")
+		}
+		if len(seen) == maxKeys {
+			return im.Fail(im.Invalid, "a JSON object has over 64 keys")
 		}
 		seen[key] = true
 		if err := checkValue(d, depth); err != nil {
