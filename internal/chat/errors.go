@@ -46,7 +46,11 @@ func millis(d time.Duration) uint32 {
 // and belong into the log.
 func isRefusal(err error) bool {
 	var e *im.Error
-	return errors.As(err, &e) && e.Code != im.Internal
+	if errors.As(err, &e) {
+		return e.Code != im.Internal
+	}
+	var c im.Code
+	return errors.As(err, &c) && c != im.Internal
 }
 
 // tooLarge is what a body gets that wire would not build.

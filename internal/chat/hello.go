@@ -97,6 +97,7 @@ func (s *session) admit(f wire.Frame) bool {
 func (s *session) claimRoute() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), routeTimeout)
 	defer cancel()
+	s.claimed = true
 	states, err := s.v.routes.PutRoutes(ctx, []im.Route{s.route()})
 	if err != nil {
 		s.v.logTrouble("a route was not written", "err", err)

@@ -63,10 +63,13 @@ func (p *poison) has(d im.Draft) bool {
 	return ok && im.ToMillis(fault.Now())-at <= poisonLife
 }
 
-// appendSafely is Log.Append, but a panic in it costs only the draft that causes it:
-// the drafts are then written one by one. Append is idempotent by key, so it does no
-// harm that some may have been written before the panic.
-func (v *Service) appendSafely(ctx context.Context, drafts []im.Draft) ([]im.Appended, error) {
+// writeDrafts is what batch calls for the sends of many connections. No session has
+// any part in it.
+//
+// It is Log.Append, but a panic costs only the draft that causes it: the drafts are
+// then written one by one. Append is idempotent by key, so it does no harm that some
+// may have been written before the panic.
+func (v *Service) writeDrafts(ctx context.Context, drafts []im.Draft) ([]im.Appended, error) {
 	results, err := v.tryAppend(ctx, drafts)
 	if err == nil || !isPanic(err) {
 		return results, err
@@ -77,7 +80,7 @@ func (v *Service) appendSafely(ctx context.Context, drafts []im.Draft) ([]im.App
 	}
 	results = make([]im.Appended, len(drafts))
 	for i := range drafts {
-		one, err := v.appendSafely(ctx, drafts[i:i+1])
+		one, err := v.writeDrafts(ctx, drafts[i:i+1])
 		if err != nil {
 			results[i].Err = err
 			continue

@@ -24,6 +24,8 @@ import (
 	"github.com/liao-im/liao/internal/wire/clientpb"
 )
 
+var errSecret = errors.New("dial tcp: password hunter2 was refused")
+
 // patience bounds every wait of a test; in a bubble of synctest it costs nothing.
 const patience = 20 * time.Second
 
@@ -167,6 +169,28 @@ func (r *rig) dialDeaf() *device {
 	}
 	r.t.Cleanup(func() { near.Close() })
 	return &device{t: r.t, conn: near, codec: wire.Protobuf}
+}
+
+// dialTCP connects over a real socket.
+func (r *rig) dialTCP() *net.TCPConn {
+	r.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.t.Fatalf("listen: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- transport.Serve(ctx, ln, transport.ServeOptions{Handle: r.chat.Serve}) }()
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		r.t.Fatalf("dial: %v", err)
+	}
+	r.t.Cleanup(func() {
+		conn.Close()
+		cancel()
+		<-served
+	})
+	return conn.(*net.TCPConn)
 }
 
 func (d *device) listen() {

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -12,13 +11,8 @@ import (
 	"github.com/liao-im/liao/internal/wire/clientpb"
 )
 
-const (
-	// A draft that waited longer is refused before its transaction, never after: its
-	// sender will have given up and may have sent it again.
-	draftLife = 5 * time.Second
-	// Who is refused because much waits comes back after about this.
-	overloadRetry = time.Second
-)
+// Who is refused because much waits comes back after about this.
+const overloadRetry = time.Second
 
 // send is one SEND of a turn: a draft, or why it is none.
 type send struct {
@@ -132,51 +126,4 @@ func (s *session) acknowledge(id uint32, r *im.Appended) {
 	if err != nil {
 		s.v.logTrouble("an answer could not be encoded", "type", clientpb.Type_SENT.String(), "err", err)
 	}
-}
-
-// writeDrafts is what batch calls for the sends of many connections. No session has
-// any part in it.
-func (v *Service) writeDrafts(ctx context.Context, drafts []im.Draft) ([]im.Appended, error) {
-	results := make([]im.Appended, len(drafts))
-	fresh, places := drafts, []int(nil)
-	oldest := fault.Now().Add(-draftLife)
-	for i, d := range drafts {
-		if d.Made().Before(oldest) {
-			fresh, places = v.dropStale(drafts, oldest, i, results)
-			break
-		}
-	}
-	if len(fresh) == 0 {
-		return results, nil
-	}
-	appended, err := v.appendSafely(ctx, fresh)
-	if err != nil {
-		return nil, err
-	}
-	if places == nil {
-		return appended, nil
-	}
-	for i, at := range places {
-		results[at] = appended[i]
-	}
-	return results, nil
-}
-
-// dropStale refuses the drafts that waited too long, the first of them at i, and
-// returns the others with their places.
-func (v *Service) dropStale(drafts []im.Draft, oldest time.Time, i int, results []im.Appended) ([]im.Draft, []int) {
-	fresh := append([]im.Draft(nil), drafts[:i]...)
-	places := make([]int, i, len(drafts))
-	for j := range places {
-		places[j] = j
-	}
-	for ; i < len(drafts); i++ {
-		if drafts[i].Made().Before(oldest) {
-			results[i].Err = im.FailAfter(im.Overloaded, "the message waited too long; try again in a moment", jitter(overloadRetry))
-			continue
-		}
-		fresh = append(fresh, drafts[i])
-		places = append(places, i)
-	}
-	return fresh, places
 }

@@ -236,17 +236,18 @@ func (v *Service) Serve(ctx context.Context, conn transport.Conn) {
 // forgetSession takes s out of all that others can find it in.
 func (v *Service) forgetSession(s *session) {
 	s.leftLobby()
-	if s.account == nil {
-		return
+	if s.account != nil {
+		v.met.sessions.Dec()
+		v.sightings.note(s.login)
+		if v.hub.remove(s, v.now()) {
+			v.presence.went(s.user, v.now())
+		}
 	}
-	v.met.sessions.Dec()
-	v.sightings.note(s.login)
-	if v.hub.remove(s, v.now()) {
-		v.presence.went(s.user, v.now())
+	if s.claimed {
+		ctx, cancel := context.WithTimeout(context.Background(), routeTimeout)
+		defer cancel()
+		v.removeRoute(ctx, s)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), routeTimeout)
-	defer cancel()
-	v.removeRoute(ctx, s)
 }
 
 // now is this process's monotonic clock in nanoseconds: what is neither stored nor

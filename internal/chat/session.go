@@ -48,6 +48,7 @@ type session struct {
 	device  string
 	hello   im.Micros
 	codec   wire.Codec
+	claimed bool // the route was, or may have been, written
 	account *account
 }
 
@@ -120,7 +121,6 @@ func (s *session) leave() {
 		s.v.met.panics.Inc()
 		s.v.log.Error("a session panicked", "user", s.user, "panic", r, "stack", string(debug.Stack()))
 		s.hangUp(byeInternal)
-		s.out.end()
 	}
 	s.v.forgetSession(s)
 	s.out.finish(nil, false, closeGrace)
