@@ -29,7 +29,7 @@ func readFile(name string, keys []Key, found *problems) []given {
 		found.add(name, "", "%v", withoutPath(err))
 		return nil
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
 		found.add(name, "", "%v", withoutPath(err))
@@ -61,8 +61,7 @@ func checkMode(name string, file *os.File, found *problems) {
 // withoutPath takes the operation and the path from an error of package os:
 // the problem names the file itself.
 func withoutPath(err error) error {
-	var pathError *os.PathError
-	if errors.As(err, &pathError) {
+	if pathError, ok := errors.AsType[*os.PathError](err); ok {
 		return pathError.Err
 	}
 	return err

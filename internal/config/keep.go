@@ -101,7 +101,7 @@ func makeSecrets(name string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name())
+	defer func() { _ = os.Remove(file.Name()) }() // it has its other name by then
 	if err := errors.Join(write(file, b.String()), file.Close()); err != nil {
 		return err
 	}

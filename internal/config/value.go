@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,10 +105,8 @@ func (k *Key) text(c *Config) string {
 // strong when it is given at all.
 func (k *Key) shaped(text string) (string, error) {
 	if words := strings.Fields(k.tag.Get("one")); len(words) > 0 {
-		for _, word := range words {
-			if text == word {
-				return text, nil
-			}
+		if slices.Contains(words, text) {
+			return text, nil
 		}
 		return "", valueErrorf("%q is none of %s", text, strings.Join(words, ", "))
 	}

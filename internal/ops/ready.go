@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// checkTimeout is how long a need may take to answer. Who asks for readiness
-	// gives up after some seconds, so a hanging need must be named before that.
+	// How long a need may take to answer. Who asks for readiness gives up after
+	// some seconds, so a hanging need must be named before that.
 	checkTimeout = 2 * time.Second
-	// keepFor is how long an answer stands, so that asking often costs nothing.
+	// How long an answer stands, so that asking often costs nothing.
 	keepFor = 250 * time.Millisecond
 )
 

@@ -37,12 +37,12 @@ import (
 
 const (
 	readTimeout = 10 * time.Second
-	// writeTimeout leaves room for a profile of 30 s, which is what the
-	// profiler takes when no length is named.
+	// Room for a profile of 30 s, which is what the profiler takes when no
+	// length is named.
 	writeTimeout = 90 * time.Second
 	idleTimeout  = time.Minute
 	maxHeader    = 16 << 10
-	// closeTimeout is how long answers in progress may take after the end.
+	// How long answers in progress may take after the end.
 	closeTimeout = time.Second
 )
 
