@@ -31,6 +31,10 @@ const (
 // refusalHolds is how long a refused asker asks to nobody.
 const refusalHolds = 7 * 24 * time.Hour
 
+// RefusalHolds says that the last request was refused so lately that the next one
+// reaches nobody.
+func (f AskFacts) RefusalHolds() bool { return f.Refused && f.RefusedAgo < refusalHolds }
+
 // JudgeAsk decides a friend request.
 func JudgeAsk(f AskFacts) (AskVerdict, error) {
 	switch {
@@ -48,7 +52,7 @@ func JudgeAsk(f AskFacts) (AskVerdict, error) {
 		return AskMeet, nil
 	case f.Waiting:
 		return AskRefresh, nil
-	case f.Refused && f.RefusedAgo < refusalHolds:
+	case f.RefusalHolds():
 		return AskSwallow, nil
 	case f.PerDay > 0 && f.Unanswered >= f.PerDay:
 		return 0, FailAfter(RateLimited, "you have asked many people who have not answered yet; try again tomorrow", time.Hour)

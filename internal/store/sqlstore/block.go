@@ -1,0 +1,138 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/liao-im/liao/internal/im"
+)
+
+// RemoveFriend ends a friendship both ways. Their conversation stays readable and
+// takes no entries until they are friends again.
+func (s *Store) RemoveFriend(ctx context.Context, me, other im.UserID) ([]im.Post, error) {
+	return s.between(ctx, "remove friend", me, other, func(ctx context.Context, b *bond) error {
+		if !b.there() {
+			return noUser()
+		}
+		if !b.friends {
+			return nil // a repeat
+		}
+		if _, err := b.x.exec(ctx, `DELETE FROM friends WHERE user_id = ? AND friend_id = ? OR user_id = ? AND friend_id = ?`,
+			me, other, other, me); err != nil {
+			return fmt.Errorf("end a friendship: %w", err)
+		}
+		b.friends = false
+		if err := b.setRights(ctx); err != nil {
+			return err
+		}
+		if err := b.contactsChanged(b.other); err != nil {
+			return err
+		}
+		return b.contactsChanged(b.me)
+	})
+}
+
+// SetBlock blocks or unblocks. The other side is told nothing: what it sees is a
+// closed conversation.
+func (s *Store) SetBlock(ctx context.Context, me, other im.UserID, blocked bool) ([]im.Post, error) {
+	if me == other {
+		return nil, im.Fail(im.Invalid, "you cannot block yourself")
+	}
+	return s.between(ctx, "block", me, other, func(ctx context.Context, b *bond) error {
+		if !b.there() {
+			return noUser()
+		}
+		if b.iBlock == blocked {
+			return nil // a repeat
+		}
+		b.iBlock = blocked
+		change := b.unblock
+		if blocked {
+			change = b.block
+		}
+		if err := change(ctx); err != nil {
+			return err
+		}
+		if err := b.setRights(ctx); err != nil {
+			return err
+		}
+		return b.contactsChanged(b.me)
+	})
+}
+
+// block stores that I blocked the other. What either asked the other is hidden from
+// whom it was asked; who asked sees it as before.
+func (b *bond) block(ctx context.Context) error {
+	if _, err := b.x.exec(ctx, `INSERT INTO blocks (user_id, blocked_id, at) VALUES (?, ?, ?)`,
+		b.me.ID, b.other.ID, b.l.now); err != nil {
+		return fmt.Errorf("store a block: %w", err)
+	}
+	if _, err := b.x.exec(ctx, `UPDATE friend_requests SET state = ?
+		WHERE state = ? AND (from_id = ? AND to_id = ? OR from_id = ? AND to_id = ?)`,
+		im.AskSwallowed, im.AskWaiting, b.me.ID, b.other.ID, b.other.ID, b.me.ID); err != nil {
+		return fmt.Errorf("hide requests: %w", err)
+	}
+	return nil
+}
+
+func (b *bond) unblock(ctx context.Context) error {
+	_, err := b.x.exec(ctx, `DELETE FROM blocks WHERE user_id = ? AND blocked_id = ?`, b.me.ID, b.other.ID)
+	if err != nil {
+		return fmt.Errorf("remove a block: %w", err)
+	}
+	return nil
+}
+
+// endContacts ends everything that a user has with others, whose inboxes tell them.
+// The user must be locked: whatever is between two people is changed only by who
+// holds both, so nobody can begin anything with this user before the end.
+func endContacts(ctx context.Context, x *tx, user im.UserID) ([]im.Post, error) {
+	friends, err := collect(ctx, x, scanOne[im.ConvID], `SELECT conv_id FROM friends WHERE user_id = ?`, user)
+	if err != nil {
+		return nil, fmt.Errorf("read friendships: %w", err)
+	}
+	inboxes, err := collect(ctx, x, scanOne[im.ConvID], `SELECT inbox_id FROM users WHERE deleted_at = 0 AND id IN (
+			SELECT friend_id FROM friends WHERE user_id = ?
+			UNION SELECT from_id FROM friend_requests WHERE to_id = ?
+			UNION SELECT to_id FROM friend_requests WHERE from_id = ? AND state = ?)`,
+		user, user, user, im.AskWaiting)
+	if err != nil {
+		return nil, fmt.Errorf("read contacts: %w", err)
+	}
+	l, err := openLedger(ctx, x, slices.Concat(friends, inboxes))
+	if err != nil {
+		return nil, fmt.Errorf("lock conversations: %w", err)
+	}
+	for part := range slices.Chunk(friends, maxList) {
+		if err := l.closeAll(ctx, part); err != nil {
+			return nil, fmt.Errorf("close conversations: %w", err)
+		}
+	}
+	for _, q := range []string{
+		`DELETE FROM friends WHERE user_id = ? OR friend_id = ?`,
+		`DELETE FROM friend_requests WHERE from_id = ? OR to_id = ?`,
+		`DELETE FROM blocks WHERE user_id = ? OR blocked_id = ?`,
+	} {
+		if _, err := x.exec(ctx, q, user, user); err != nil {
+			return nil, fmt.Errorf("end contacts: %w", err)
+		}
+	}
+	for _, inbox := range inboxes {
+		if err := l.event(inbox, 0, im.ContactsChanged()); err != nil {
+			return nil, err
+		}
+	}
+	return l.posts(ctx)
+}
+
+// closeAll takes everybody's right to send to these conversations.
+func (l *ledger) closeAll(ctx context.Context, convs []im.ConvID) error {
+	list := marks(listSize(len(convs)))
+	if _, err := l.x.exec(ctx, `UPDATE members SET may_send = 0, moved = `+l.x.s.dialect.greatest("moved + 1", "?")+`
+		WHERE conv_id IN (`+list+`)`, append([]any{l.now}, idList(convs)...)...); err != nil {
+		return err
+	}
+	_, err := l.x.exec(ctx, `UPDATE conversations SET member_version = member_version + 1 WHERE id IN (`+list+`)`, idList(convs)...)
+	return err
+}
