@@ -177,10 +177,7 @@ func TestOperatorsAddress(t *testing.T) {
 		return resp.StatusCode
 	}
 	for _, path := range []string{"/metrics", "/outbox", "/readyz", "/"} {
-		for _, host := range []string{"evil.example", "127.0.0.1.evil.example", "localhost.evil.example", ""} {
-			if host == "" {
-				continue
-			}
+		for _, host := range []string{"evil.example", "127.0.0.1.evil.example", "localhost.evil.example"} {
 			if got := ask(path, host); got < 400 {
 				t.Errorf("%s with Host %s: %d, want a refusal", path, host, got)
 			}
@@ -194,7 +191,7 @@ func TestOperatorsAddress(t *testing.T) {
 	}
 
 	token := "kU3vP9xQ2mZ7rT5wY8bN4cF6hJ1dL0sAgEoIi_xTq"
-	far := liaotest.New(t, liaotest.Options{Env: []string{"LIAO_OPS_TOKEN=" + token, "LIAO_INSECURE=true", "LIAO_OPS_ALLOWED_HOSTS=127.0.0.1"}})
+	far := liaotest.New(t, liaotest.Options{Env: []string{"LIAO_OPS_TOKEN=" + token, "LIAO_INSECURE=true", "LIAO_MAIL_SMTP_HOST=127.0.0.1", "LIAO_MAIL_SMTP_TLS=none", "LIAO_MAIL_FROM=liao@example.org"}})
 	port := far.Ops[strings.LastIndex(far.Ops, ":")+1:]
 	far.Args = []string{"--ops", "0.0.0.0:" + port}
 	far.Run()
