@@ -24,7 +24,7 @@ const (
 type link struct {
 	conn  transport.Conn
 	codec wire.Codec
-	beat  time.Duration                   // how long we may be silent
+	beat  time.Duration                        // how long we may be silent
 	push  func(t wire.Type, body []byte) error // what the server starts; called by the reader
 
 	gone chan struct{} // closed when the Client has let go of it

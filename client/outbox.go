@@ -330,7 +330,7 @@ func (c *Client) abandon(ctx context.Context, s *send) (Sent, error) {
 // which databases like.
 func newKey() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	_, _ = rand.Read(b[:])                // never fails: crypto/rand ends the process instead
 	ms := uint64(fault.Now().UnixMilli()) //nolint:gosec // not before 1970
 	binary.BigEndian.PutUint16(b[0:], uint16(ms>>32))
 	binary.BigEndian.PutUint32(b[2:], uint32(ms))

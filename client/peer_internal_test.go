@@ -134,8 +134,12 @@ func (s *script) dial(ctx context.Context, address string) (transport.Conn, erro
 		}
 	}
 	ours, theirs := newPair()
-	s.conns <- &peer{t: s.t, conn: theirs, address: address, epoch: s.epoch}
-	return ours, nil
+	select {
+	case s.conns <- &peer{t: s.t, conn: theirs, address: address, epoch: s.epoch}:
+		return ours, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // accept takes the next connection.
@@ -192,13 +196,17 @@ func (p *peer) gone() {
 
 func (p *peer) send(typ wire.Type, id uint32, body proto.Message) {
 	p.t.Helper()
+	if err := p.try(typ, id, body); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *peer) try(typ wire.Type, id uint32, body proto.Message) error {
 	b, err := wire.FormProtobuf.Encode(nil, typ, id, body)
 	if err == nil {
 		err = p.conn.WriteFrames([][]byte{b}, time.Time{})
 	}
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	return err
 }
 
 func (p *peer) refuse(id uint32, code clientpb.Code, after time.Duration) {
@@ -230,6 +238,21 @@ func (p *peer) changes(cursor string, more bool, convs ...*clientpb.Conversation
 	id := p.next(clientpb.Type_SYNC, &s)
 	p.send(clientpb.Type_CHANGES, id, &clientpb.Changes{Conversations: convs, Cursor: cursor, More: more})
 	return s.GetCursor()
+}
+
+// idle answers PING from now on.
+func (p *peer) idle() {
+	go func() {
+		for {
+			f, err := p.conn.ReadFrame()
+			if err != nil {
+				return
+			}
+			if f.Type == clientpb.Type_PING && p.try(clientpb.Type_PONG, f.ID, nil) != nil {
+				return
+			}
+		}
+	}()
 }
 
 // greet takes a connection through HELLO and SYNC.

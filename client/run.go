@@ -65,10 +65,13 @@ type parting struct {
 // run connects until the client is closed or told not to.
 func (c *Client) run(ctx context.Context) {
 	defer c.finish()
-	refreshed := false
+	refreshed, bad := false, "" // since the last WELCOME; the token that was refused
 	for tries := 0; ; tries++ {
 		began := time.Now()
-		p := c.once(ctx)
+		p := parting{badAuth: bad}
+		if bad == "" || c.access() != bad {
+			p = c.once(ctx)
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -81,7 +84,8 @@ func (c *Client) run(ctx context.Context) {
 		c.log.Debug("not connected", "error", p.err)
 		if p.badAuth != "" {
 			p = c.reauthorize(ctx, p, refreshed)
-			refreshed = true
+			bad = p.badAuth
+			refreshed = refreshed || bad == ""
 		}
 		if p.end != nil {
 			c.end(p.end)
@@ -110,7 +114,8 @@ func (c *Client) rest(d time.Duration) bool {
 }
 
 // reauthorize asks for new tokens after the server refused p.badAuth. A second
-// refusal without a WELCOME between is the end.
+// refusal without a WELCOME between is the end. If there are no new ones yet,
+// p.badAuth stays.
 func (c *Client) reauthorize(ctx context.Context, p parting, again bool) parting {
 	if again {
 		p.end = &EndedError{Reason: EndUnauthorized, Text: "the server refuses this login"}
@@ -119,7 +124,7 @@ func (c *Client) reauthorize(ctx context.Context, p parting, again bool) parting
 	err := c.refresh(ctx, p.badAuth)
 	switch {
 	case err == nil:
-		p.wait = -1 // at once
+		p.badAuth, p.wait = "", -1 // at once
 	case errors.Is(err, Unauthenticated):
 		p.end = &EndedError{Reason: EndUnauthorized, Text: "the login has ended; log in again"}
 	default:
