@@ -214,7 +214,9 @@ func TestPartialTimeout(t *testing.T) {
 		c.SetReadDeadline(time.Time{})
 		b := wire.AppendFrame(nil, frame(1, 100))
 		start := time.Now()
+		over := make(chan struct{})
 		go func() {
+			defer close(over)
 			// A whole frame that takes 9 s from its first byte, after a silence.
 			<-time.After(time.Hour)
 			_, _ = peer.Write(b[:1])
@@ -240,6 +242,7 @@ func TestPartialTimeout(t *testing.T) {
 			t.Errorf("the second frame was given up %v after the start, want 10 s after its first byte", d)
 		}
 		_ = peer.Close()
+		<-over
 	})
 }
 

@@ -206,11 +206,11 @@ func (c *webSocketConn) explain(err error, within bool) error {
 	if websocket.CloseStatus(err) != -1 && !within {
 		return io.EOF
 	}
-	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	switch { // the library wraps what Conn promises bare
+	case errors.Is(err, io.ErrUnexpectedEOF), within && errors.Is(err, io.EOF):
+		err = io.ErrUnexpectedEOF
+	case errors.Is(err, io.EOF):
 		err = io.EOF
-		if within {
-			err = io.ErrUnexpectedEOF
-		}
 	}
 	if why := c.due.explain(err); why != nil {
 		return why
