@@ -21,8 +21,8 @@ const (
 
 // Append commits drafts in one transaction and says for each, in order, what became
 // of it. A key that is stored already gets its original answer. If the transaction
-// cannot be committed twice in a row, the drafts of each conversation are committed
-// alone, so that what is wrong with one is no other's failure.
+// cannot be committed at the second try either, the drafts of each conversation are
+// committed alone, so that what is wrong with one is no other's failure.
 func (s *Store) Append(ctx context.Context, drafts []im.Draft) ([]im.Appended, error) {
 	// The batch belongs to many senders: none of them takes it along when leaving.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
@@ -35,22 +35,28 @@ func (s *Store) Append(ctx context.Context, drafts []im.Draft) ([]im.Appended, e
 	for i := range all {
 		all[i] = i
 	}
-	err := b.commit(ctx, all)
-	if err != nil && !away(err) {
-		err = b.commit(ctx, all)
+	err := b.commit(ctx, all, s.write)
+	if err != nil && !away(err) && !errors.Is(err, im.Overloaded) {
+		err = b.commit(ctx, all, s.write)
 	}
 	if err == nil {
 		return b.results, nil
 	}
 	for _, same := range b.byConversation() {
 		if !away(err) {
-			err = b.commit(ctx, same)
+			err = b.commit(ctx, same, s.writeOnce)
 		}
 		if err != nil {
 			b.fail(same, err)
 		}
 	}
 	return b.results, nil
+}
+
+// writeOnce is write without a second try: when a lock is not to be had for one
+// conversation, the others must not wait for it twice.
+func (s *Store) writeOnce(ctx context.Context, what string, fn func(ctx context.Context, x *tx) error) error {
+	return s.explain(what, s.attempt(ctx, fn))
 }
 
 // away says that the outcome is unknown because the store does not answer, so that
@@ -92,17 +98,20 @@ func (b *batch) byConversation() [][]int {
 	return lists
 }
 
+// writer runs a function in a transaction, as Store.write does.
+type writer func(ctx context.Context, what string, fn func(ctx context.Context, x *tx) error) error
+
 // commit appends the drafts with these indices in one transaction and sets their
 // results. If the answer to the commit is lost it runs once more, on a new
 // connection: the locks wait for whatever became of the first, and then the keys
 // tell.
-func (b *batch) commit(ctx context.Context, which []int) error {
+func (b *batch) commit(ctx context.Context, which []int, write writer) error {
 	if which = b.refuseOld(which); len(which) == 0 {
 		return nil
 	}
 	var results []im.Appended
 	try := func() error {
-		return b.s.write(ctx, "append", func(ctx context.Context, x *tx) (err error) {
+		return write(ctx, "append", func(ctx context.Context, x *tx) (err error) {
 			results, err = b.write(ctx, x, which)
 			return err
 		})
@@ -114,7 +123,10 @@ func (b *batch) commit(ctx context.Context, which []int) error {
 				b.numbered[i] = results[n].Entry.Seq
 			}
 		}
-		err = try()
+		if err = try(); err != nil {
+			// Whatever this try says is not about the first.
+			err = fmt.Errorf("%w: settle a lost commit: %v", im.Unavailable, err) //nolint:errorlint // its code must not show through
+		}
 		clear(b.numbered)
 	}
 	if err != nil {

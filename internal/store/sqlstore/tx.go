@@ -32,7 +32,8 @@ type tx struct {
 // what was tried and matches
 //
 //   - the *im.Error that fn returned;
-//   - im.Overloaded if a lock was not to be had: nothing was done;
+//   - im.Overloaded if a connection or a lock was not to be had in time: nothing
+//     was done;
 //   - errLost and im.Unavailable if the outcome is unknown.
 func (s *Store) write(ctx context.Context, what string, fn func(ctx context.Context, x *tx) error) error {
 	return s.writeWithin(ctx, txTime, what, fn)
@@ -58,8 +59,11 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, x *tx)
 		return fmt.Errorf("%w: the disk failed to flush earlier: %w", im.Unavailable, *p)
 	}
 	t, err := s.writes.db.BeginTx(ctx, nil)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("begin: %w: %w", tooBusy(), err) // no statement was sent
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("begin: %w", err)
 	}
 	committed := false
 	defer func() {
@@ -105,8 +109,7 @@ func (s *Store) explain(what string, err error) error {
 	switch s.dialect.cause(err) {
 	case causeBusy:
 		s.metrics.busy.Inc()
-		busy := im.FailAfter(im.Overloaded, "the server is busy; try again shortly", time.Second)
-		return fmt.Errorf("%s: %w: %w", what, busy, err)
+		return fmt.Errorf("%s: %w: %w", what, tooBusy(), err)
 	case causeLost:
 		return fmt.Errorf("%s: %w: %w: %w", what, im.Unavailable, errLost, err)
 	case causeAway, causeUnflushed:
@@ -117,6 +120,11 @@ func (s *Store) explain(what string, err error) error {
 		return fmt.Errorf("%s: %w: %w", what, im.Unavailable, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// tooBusy is definite: nothing was done.
+func tooBusy() error {
+	return im.FailAfter(im.Overloaded, "the server is busy; try again shortly", time.Second)
 }
 
 func (x *tx) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
