@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/liao-im/liao/internal/im"
-	"github.com/liao-im/liao/internal/wire"
 	"github.com/liao-im/liao/internal/wire/clientpb"
 )
 
@@ -32,23 +31,18 @@ func (s *session) sync(ctx context.Context, id uint32, m *clientpb.Sync) error {
 		return err
 	}
 	at, reset := s.resume(m.GetCursor(), epoch)
-	page, err := s.changes(ctx, at, limit)
+	page, rows, err := s.changes(ctx, at, limit)
 	if err == nil && at.beyond(page.Now) { // from a future that this history does not have
 		at, reset = s.begin(epoch), true
-		page, err = s.changes(ctx, at, limit)
+		page, rows, err = s.changes(ctx, at, limit)
 	}
 	if err != nil {
 		return err
 	}
 	next, more := at.after(page, s.connName())
-	out := &clientpb.Changes{
-		Conversations: make([]*clientpb.Conversation, len(page.Conversations)),
-		Cursor:        next.String(), More: more, Reset_: reset,
-	}
-	for i, c := range page.Conversations {
-		out.Conversations[i] = toConversation(c, s.user)
-	}
-	return s.answer(id, clientpb.Type_CHANGES, out)
+	return s.answer(id, clientpb.Type_CHANGES, &clientpb.Changes{
+		Conversations: rows, Cursor: next.String(), More: more, Reset_: reset,
+	})
 }
 
 // resume is where a client that gives text goes on. reset says that it starts from
@@ -89,30 +83,24 @@ func (c cursor) after(page im.ChangesPage, conn uint64) (next cursor, more bool)
 }
 
 // changes reads one page that has room in a frame.
-func (s *session) changes(ctx context.Context, at cursor, limit int) (im.ChangesPage, error) {
+func (s *session) changes(ctx context.Context, at cursor, limit int) (im.ChangesPage, []*clientpb.Conversation, error) {
 	for {
 		page, err := s.v.store.Changes(ctx, im.ChangesQuery{
 			User: s.user, Floor: at.floor, Before: at.pos, Limit: limit, MaxBytes: pageBytes,
 		})
 		if err != nil {
-			return im.ChangesPage{}, fmt.Errorf("read changes: %w", err)
+			return im.ChangesPage{}, nil, fmt.Errorf("read changes: %w", err)
 		}
-		n := fittingConversations(s.frameForm(), page.Conversations, s.user)
-		if n == len(page.Conversations) {
-			return page, nil
+		rows := make([]*clientpb.Conversation, len(page.Conversations))
+		for i, c := range page.Conversations {
+			rows[i] = toConversation(c, s.user)
+		}
+		n := fitting(s.frameForm(), rows, pageBytes)
+		if n == len(rows) {
+			return page, rows, nil
 		}
 		limit = n // seldom: what is sent is far larger than what is stored
 	}
-}
-
-func fittingConversations(form wire.Form, cs []im.Conversation, reader im.UserID) int {
-	size := 0
-	for i, c := range cs {
-		if size += encodedSize(form, toConversation(c, reader)); size > pageBytes && i > 0 {
-			return i
-		}
-	}
-	return len(cs)
 }
 
 // connName tells this connection from every other one, of other nodes and boots too.
