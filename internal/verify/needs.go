@@ -24,6 +24,8 @@ type Codes interface {
 
 // Mailer sends one mail. It may take long; verify calls it from workers of its own.
 type Mailer interface {
-	// Send returns once the next server has taken the mail. html may be empty.
+	// Send returns once the next server has taken the mail. html may be empty. An error
+	// that has a method Temporary() bool which says true means that the mail was surely
+	// not taken, and only then is it tried again.
 	Send(ctx context.Context, to, subject, text, html string) error
 }
