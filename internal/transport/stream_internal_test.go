@@ -1,0 +1,240 @@
+//go:build unix
+
+package transport
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/liao-im/liao/internal/wire"
+	"github.com/liao-im/liao/internal/wire/clientpb"
+)
+
+// trickle is a net.Conn from which bytes come in pieces of the given lengths, over and over.
+type trickle struct {
+	net.Conn
+
+	data   []byte
+	pieces []byte
+	next   int
+}
+
+func (c *trickle) Read(b []byte) (int, error) {
+	if len(c.data) == 0 {
+		return 0, io.EOF
+	}
+	n := len(b)
+	if len(c.pieces) > 0 {
+		n = min(n, 1+int(c.pieces[c.next%len(c.pieces)]))
+		c.next++
+	}
+	n = copy(b[:n], c.data)
+	c.data = c.data[n:]
+	return n, nil
+}
+
+func (*trickle) SetReadDeadline(time.Time) error { return nil }
+
+// sockets gives both ends of a connection that can be polled. Bytes do not wait in it: what is written
+// is there to read.
+func sockets(t testing.TB) (ours, theirs net.Conn) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := make([]net.Conn, 2)
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "socketpair")
+		if ends[i], err = net.FileConn(f); err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+	}
+	t.Cleanup(func() {
+		_ = ends[0].Close()
+		_ = ends[1].Close()
+	})
+	return ends[0], ends[1]
+}
+
+// parseAll is what reassembly should give: the frames in data, and the error after them.
+func parseAll(data []byte, maxBody int) (frames []wire.Frame, end error) {
+	for {
+		h, ok, err := wire.ParseHeader(data, maxBody)
+		switch {
+		case err != nil:
+			return frames, err
+		case len(data) == 0:
+			return frames, io.EOF
+		case !ok || len(data) < wire.HeaderLen+h.Len:
+			return frames, io.ErrUnexpectedEOF
+		}
+		frames = append(frames, wire.Frame{Codec: h.Codec, Type: h.Type, ID: h.ID, Body: data[wire.HeaderLen : wire.HeaderLen+h.Len]})
+		data = data[wire.HeaderLen+h.Len:]
+	}
+}
+
+// FuzzReassembly: however a stream is cut into pieces, the same frames come out of it, and the same
+// error, whether the socket is polled or read in waiting.
+func FuzzReassembly(f *testing.F) {
+	one := wire.AppendFrame(nil, wire.Frame{Codec: wire.JSON, Type: clientpb.Type_SEND, ID: 1, Body: []byte("{}")})
+	two := wire.AppendFrame(one, wire.Frame{Codec: wire.Protobuf, Type: clientpb.Type_SEND, ID: 2, Body: make([]byte, 5000)})
+	f.Add(two, []byte{0})
+	f.Add(two, []byte{0, 255, 11, 3})
+	f.Add(slices.Repeat(one, 100), []byte{12, 13, 14, 200})
+	f.Add(append(one, "GET /"...), []byte{5})
+	f.Add(append(one, "\x4c\x02\x00\x01\x00\x00\x00\x01\xff\xff\xff\xff"...), []byte{})
+	f.Add(two[:100], []byte{99})
+	f.Fuzz(func(t *testing.T, data, pieces []byte) {
+		const maxBody = 20_000
+		wanted, end := parseAll(data, maxBody)
+		ours, theirs := sockets(t)
+		go func() {
+			for rest, i := data, 0; len(rest) > 0; i++ {
+				n := len(rest)
+				if len(pieces) > 0 {
+					n = min(n, 1+int(pieces[i%len(pieces)]))
+				}
+				if _, err := theirs.Write(rest[:n]); err != nil {
+					return
+				}
+				rest = rest[n:]
+			}
+			_ = theirs.Close()
+		}()
+		for _, c := range []net.Conn{&trickle{data: data, pieces: pieces}, ours} {
+			s := newStream(c, c, netip.AddrPort{}, Options{MaxBody: maxBody})
+			if polled := s.poll != nil; polled != (c == ours) {
+				t.Fatalf("polled is %v", polled)
+			}
+			for i, w := range wanted {
+				got, err := s.ReadFrame()
+				if err != nil {
+					t.Fatalf("frame %d: %v", i, err)
+				}
+				if got.Codec != w.Codec || got.Type != w.Type || got.ID != w.ID || string(got.Body) != string(w.Body) {
+					t.Fatalf("frame %d: got %+v, want %+v", i, got, w)
+				}
+			}
+			_, err := s.ReadFrame()
+			if _, ok := errors.AsType[*wire.Violation](end); ok {
+				if _, ok := errors.AsType[*wire.Violation](err); !ok {
+					t.Fatalf("got %v, want %v", err, end)
+				}
+			} else if err != end { //nolint:errorlint // promised bare
+				t.Fatalf("got %v, want %v", err, end)
+			}
+		}
+	})
+}
+
+// FuzzWholeMessage: any bytes can be looked at, and only a message that is there to its end counts.
+func FuzzWholeMessage(f *testing.F) {
+	f.Add([]byte{0x82, 0x80, 0, 0, 0, 0})
+	f.Add([]byte{0x81, 0x02, 'h', 'i'})
+	f.Add(append([]byte{0x82, 0xfe, 0x00, 0x80, 0, 0, 0, 0}, make([]byte, 128)...))
+	f.Add([]byte{0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if !wholeMessage(b) {
+			return
+		}
+		if b[0]&0x80 == 0 || b[0]&0x0f != 1 && b[0]&0x0f != 2 {
+			t.Errorf("% x is no whole message", b[:2])
+		}
+		// Without its last byte, if it fills b, it is not whole.
+		for n := len(b) - 1; n >= 0; n-- {
+			if !wholeMessage(b[:n]) {
+				return
+			}
+		}
+		t.Error("nothing at all counts as a message")
+	})
+}
+
+// TestMemoryFollowsBytesThatCame: a frame that declares the most and sends a little costs little.
+func TestMemoryFollowsBytesThatCame(t *testing.T) {
+	const conns = 50
+	header := wire.AppendFrame(nil, wire.Frame{Codec: wire.JSON, Type: clientpb.Type_SEND, ID: 1, Body: make([]byte, wire.MaxBody)})
+	for _, came := range []int{12, 100, 5_000, 17_000, 60_000} {
+		var before, after runtime.MemStats
+		total := 0
+		for range conns {
+			c := &trickle{data: header[:came]}
+			runtime.ReadMemStats(&before)
+			s := newStream(c, c, netip.AddrPort{}, Options{MaxBody: wire.MaxBody})
+			_, err := s.ReadFrame()
+			runtime.ReadMemStats(&after)
+			if err != io.ErrUnexpectedEOF { //nolint:errorlint // promised bare
+				t.Fatal(err)
+			}
+			total += int(after.TotalAlloc - before.TotalAlloc)
+		}
+		if got, limit := total/conns, 64<<10+4*came; got > limit {
+			t.Errorf("%d bytes of a frame that declares %d: %d bytes allocated, want at most %d", came, wire.MaxBody, got, limit)
+		}
+	}
+}
+
+// TestWaitingHoldsNoBuffer looks at what a polled connection keeps while it waits: nothing between
+// frames, and within one as much as came.
+func TestWaitingHoldsNoBuffer(t *testing.T) {
+	ours, theirs := sockets(t)
+	s := newStream(ours, ours, netip.AddrPort{}, Options{MaxBody: wire.MaxBody})
+	b := wire.AppendFrame(nil, wire.Frame{Codec: wire.JSON, Type: clientpb.Type_SEND, ID: 1, Body: make([]byte, 300)})
+	for name, tt := range map[string]struct {
+		sent []byte
+		keep int
+	}{
+		"between frames": {b, 0},
+		"in a frame":     {append(b[:len(b):len(b)], b[:40]...), 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := theirs.Write(tt.sent); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.ReadFrame(); err != nil {
+				t.Fatal(err)
+			}
+			if !s.loan.lent() {
+				t.Error("the frame's bytes are in no borrowed buffer")
+			}
+			s.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+			if _, err := s.ReadFrame(); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("got %v, want a deadline", err)
+			}
+			if s.loan.lent() || s.end != tt.keep || cap(s.buf) > 2*tt.keep {
+				t.Errorf("it keeps %d bytes in %d, lent %v; want %d", s.end, cap(s.buf), s.loan.lent(), tt.keep)
+			}
+			s.SetReadDeadline(time.Time{})
+			s.buf, s.end = nil, 0
+			s.due.endFrame()
+		})
+	}
+}
+
+// TestReadFrameMakesNoGarbage: a frame that comes whole costs no allocation.
+func TestReadFrameMakesNoGarbage(t *testing.T) {
+	ours, theirs := sockets(t)
+	s := newStream(ours, ours, netip.AddrPort{}, Options{})
+	b := wire.AppendFrame(nil, wire.Frame{Codec: wire.Protobuf, Type: clientpb.Type_SEND, ID: 1, Body: make([]byte, 100)})
+	allocs := testing.AllocsPerRun(500, func() {
+		if _, err := theirs.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.ReadFrame(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs >= 1 {
+		t.Errorf("%v allocations a frame, want none", allocs)
+	}
+}
