@@ -116,6 +116,22 @@ func TestForbiddenImports(t *testing.T) {
 	}
 }
 
+// TestNothingForbiddenIsLinked looks at everything that the binary is made of:
+// what a library decodes for us is reached by the same strangers.
+func TestNothingForbiddenIsLinked(t *testing.T) {
+	t.Parallel()
+	readRooms(t) // for the test cache: a new import anywhere runs this again
+	linked := goList(t, "-deps", "./cmd/liao")
+	if len(linked) < 100 {
+		t.Fatalf("the binary is made of %d packages: they were not read", len(linked))
+	}
+	for _, rule := range forbiddenImports {
+		if _, ok := linked[rule.path]; ok && rule.linked {
+			t.Errorf("%s is linked into the binary: %s (`go mod why` says by whom)", rule.path, rule.because)
+		}
+	}
+}
+
 // TestForbiddenModules looks at what provides a package to the binary or its
 // tests, and at what go.mod asks for. Modules that only a dependency's unused
 // corners mention are not built and not counted.
