@@ -143,6 +143,11 @@ func TestNextBatchGathersWhileOneIsWritten(t *testing.T) {
 	})
 }
 
+// panicking is a Commit that panics with v.
+func panicking(v any) func([]int) ([]int, error) {
+	return func([]int) ([]int, error) { panic(v) } //nolint:forbidigo // what is tested
+}
+
 func TestABadBatchFailsAlone(t *testing.T) {
 	t.Parallel()
 	errDisk := errors.New("disk is full")
@@ -153,12 +158,12 @@ func TestABadBatchFailsAlone(t *testing.T) {
 	}{
 		{"error", func([]int) ([]int, error) { return nil, errDisk }, func(err error) bool { return errors.Is(err, errDisk) }},
 		{"error beside results", func(in []int) ([]int, error) { return in, errDisk }, func(err error) bool { return errors.Is(err, errDisk) }},
-		{"panic", func([]int) ([]int, error) { panic("out of range") }, func(err error) bool {
+		{"panic", panicking("out of range"), func(err error) bool {
 			var p *batch.PanicError
 			return errors.As(err, &p) && p.Value == "out of range" && len(p.Stack) > 0 &&
 				err.Error() == "batch: commit panicked: out of range"
 		}},
-		{"panic with an error", func([]int) ([]int, error) { panic(errDisk) }, func(err error) bool { return errors.Is(err, errDisk) }},
+		{"panic with an error", panicking(errDisk), func(err error) bool { return errors.Is(err, errDisk) }},
 		{"too few results", func(in []int) ([]int, error) { return in[1:], nil }, func(err error) bool { return err != nil }},
 		{"too many results", func(in []int) ([]int, error) { return append(in, 0), nil }, func(err error) bool { return err != nil }},
 	}

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// atOnce is how many connections are being opened at a time: what one address may
-	// have before WELCOME.
+	// So many connections are being opened at a time: what one address may have before
+	// WELCOME.
 	atOnce = 64
-	// perSource is how many connections leave from one address of this machine: the
-	// system has some 28,000 ports for each.
+	// So many connections leave from one address of this machine: the system has some
+	// 28,000 ports for each.
 	perSource = 20_000
-	// dialTries is how often a connection is tried before the run is given up.
+	// So often is a connection tried before the run is given up.
 	dialTries = 3
 )
 

@@ -76,7 +76,7 @@ func (h host) goroutines(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the server's metrics: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
 		if v, ok := strings.CutPrefix(lines.Text(), "go_goroutines "); ok {
 			n, err := strconv.ParseFloat(v, 64)

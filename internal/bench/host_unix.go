@@ -14,10 +14,10 @@ func allowFiles(n int) error {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
 		return fmt.Errorf("ask for the limit of open files: %w", err)
 	}
-	if uint64(n) <= r.Cur { //nolint:gosec,unconvert // n is a count; the field is signed on some systems
+	if uint64(n) <= r.Cur { //nolint:gosec // n is a count
 		return nil
 	}
-	if uint64(n) > r.Max { //nolint:gosec,unconvert // as above
+	if uint64(n) > r.Max { //nolint:gosec // as above
 		return fmt.Errorf("%d open files are needed and the limit is %d; raise it with `ulimit -Hn %d`", n, r.Max, n)
 	}
 	r.Cur = r.Max

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// patience is how long the last answers may take after the measurement.
+	// The last answers may take so long after the measurement.
 	patience = 30 * time.Second
-	// drainFor is how long nothing may be pushed until no more is awaited.
+	// When nothing was pushed for so long no more is awaited.
 	drainFor = time.Second
-	// checkAtMost bounds how many messages that were not pushed are looked up.
+	// Of the messages that were not pushed so many are looked up in the log.
 	checkAtMost = 1_000
 )
 

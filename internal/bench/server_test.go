@@ -52,6 +52,7 @@ type peer struct {
 }
 
 func (p *peer) put(t *testing.T, kind wire.Type, id uint32, m proto.Message) {
+	t.Helper()
 	b, err := wire.Form(p.codec).Encode(nil, kind, id, m)
 	if err != nil {
 		t.Errorf("encode %v: %v", kind, err)
@@ -64,7 +65,7 @@ func (p *peer) put(t *testing.T, kind wire.Type, id uint32, m proto.Message) {
 
 func startServer(t *testing.T) *server {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,8 +92,8 @@ func startServer(t *testing.T) *server {
 	return s
 }
 
-// tokens writes a file of n users, of whom 1-2, 3-4 ... are friends in
-// conversations 1, 2 ...
+// tokens writes a file of n users. The first and second are friends in conversation
+// 1, the third and fourth in conversation 2, and so on.
 func (s *server) tokens(n int) string {
 	s.t.Helper()
 	file := filepath.Join(s.t.TempDir(), "tokens")

@@ -45,7 +45,7 @@ func readTokens(file string) ([]login, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open tokens: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var users []login
 	for dec := json.NewDecoder(bufio.NewReader(f)); ; {
 		var u login

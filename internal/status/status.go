@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// keepFor is how long an answer of the registry is good while the registry is away.
+	// An answer of the registry is good for so long while the registry is away.
 	keepFor = 10 * time.Minute
-	// comeBack is when to ask again if no node lives: nodes report every 1.5 s.
+	// When to ask again if no node lives: nodes report every 1.5 s.
 	comeBack = 2 * time.Second
 )
 

@@ -12,7 +12,7 @@ const minSweep = 1024
 // Take counts one use of key and returns 0 if it is within n per period, else how
 // long until one is free. What is allowed comes back evenly, a period's nth at a
 // time: whoever used all n at once may try again after per/n. A use that must wait
-// is not counted. n 0 is no limit.
+// is not counted. With n 0 there is no limit.
 //
 // One instant per key is kept (the generic cell rate algorithm), no window.
 func (s *Store) Take(_ context.Context, key string, n int, per time.Duration) (wait time.Duration, err error) {

@@ -16,8 +16,8 @@ type lease struct {
 }
 
 // RenewNode stores a node's report for the length of lease. A new boot of the same
-// node takes its place: what the old one wrote is void. had says whether this
-// boot's lease was still there.
+// node takes its place: what the old one wrote is void. The answer is whether
+// this boot's lease was still there.
 func (s *Store) RenewNode(_ context.Context, r im.NodeReport, length time.Duration) (had bool, err error) {
 	s.presence.Lock()
 	defer s.presence.Unlock()

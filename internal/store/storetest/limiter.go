@@ -13,7 +13,7 @@ type Limiter interface {
 	Take(ctx context.Context, key string, n int, per time.Duration) (wait time.Duration, err error)
 }
 
-// RunLimiter holds a store to what limits rely on. open makes an empty store.
+// RunLimiter holds a store to what limits rely on. Each case opens an empty store.
 func RunLimiter(t *testing.T, within Within, open func(t *testing.T) Limiter) {
 	t.Helper()
 	for _, c := range []struct {

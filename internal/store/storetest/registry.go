@@ -11,8 +11,8 @@ import (
 	"github.com/liao-im/liao/internal/im"
 )
 
-// RunRegistry holds a store to what the status service relies on. open makes an
-// empty store.
+// RunRegistry holds a store to what the status service relies on. Each case
+// opens an empty store.
 func RunRegistry(t *testing.T, within Within, open func(t *testing.T) Presence) {
 	t.Helper()
 	for _, c := range []struct {

@@ -9,7 +9,7 @@ import (
 )
 
 // RunRoutes holds a store to what nodes rely on when they look for a user's
-// devices. open makes an empty store.
+// devices. Each case opens an empty store.
 func RunRoutes(t *testing.T, within Within, open func(t *testing.T) Presence) {
 	t.Helper()
 	for _, c := range []struct {
