@@ -17,5 +17,6 @@ func TestMariaDB(t *testing.T) {
 		dsn := server.Database(t)
 		return home{sqlstore.Options{Driver: "mysql", DSN: dsn}, "mysql", dsn}
 	}
-	storetest.Run(t, newDatabase)
+	runAll(t, newDatabase)
+	t.Run("Append", func(t *testing.T) { testAppendOnServer(t, server, newDatabase) })
 }

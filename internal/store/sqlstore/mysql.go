@@ -135,8 +135,8 @@ const (
 )
 
 func (mysqlDialect) cause(err error) cause {
-	if err == nil {
-		return causeOther
+	if err == nil || errors.Is(err, context.DeadlineExceeded) {
+		return causeOther // the latter is a net.Error, too
 	}
 	var e *mysql.MySQLError
 	if errors.As(err, &e) {
