@@ -17,16 +17,16 @@ func TestCountersAreBounded(t *testing.T) {
 		per   func(i int) time.Duration
 		most  int
 	}{
-		{"all at once", 0, func(int) time.Duration { return 24 * time.Hour }, 5_000},
-		{"of every age", time.Second, func(i int) time.Duration { return time.Duration(1+i%100) * time.Hour }, 5_000},
+		{"all at once", 0, func(int) time.Duration { return 24 * time.Hour }, 2_000},
+		{"of every age", time.Second, func(i int) time.Duration { return time.Duration(1+i%100) * time.Hour }, 2_000},
 		{"short ones", time.Second, func(int) time.Duration { return time.Second }, minSweep},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := New(Options{MaxKeys: 5_000})
-				for i := range 30_000 {
+				s := New(Options{MaxKeys: 2_000})
+				for i := range 8_000 {
 					if _, err := s.Take(t.Context(), fmt.Sprint(i), 1, tc.per(i)); err != nil {
 						t.Fatal(err)
 					}
