@@ -194,7 +194,7 @@ func (e *Effective) Write(w io.Writer) error {
 func quote(text string) string {
 	const harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./:_ -"
 	bare := text != "" && text != "null" && strings.Trim(text, harmless) == "" && !strings.Contains(text, ": ") &&
-		!strings.HasSuffix(text, ":") && !strings.ContainsAny(text[:1], ":-. ") && text == strings.TrimSpace(text)
+		!strings.HasSuffix(text, ":") && !strings.ContainsAny(text[:1], ":- ") && text == strings.TrimSpace(text)
 	switch {
 	case bare:
 		return text
