@@ -169,11 +169,11 @@ var frameRows = map[string]frameRow{
 	"READ":           {body: onConv(object{"seq": 1}), foreign: "NOT_FOUND", none: "NOT_FOUND"},
 	"REQUEST_FRIEND": {body: onUser(nil), friend: "ALREADY_EXISTS", blocked: "ALREADY_EXISTS", none: "NOT_FOUND"},
 	// A former friend accepted once: the repeat is given the same success.
-	"ANSWER_FRIEND":  {body: onUser(object{"accept": true}), foreign: "NOT_FOUND", none: "NOT_FOUND"},
-	"REMARK":         {body: onUser(object{"remark": "r"}), former: "NOT_FOUND", foreign: "NOT_FOUND", none: "NOT_FOUND"},
-	"BLOCK":          {body: onUser(nil), none: "NOT_FOUND"},
-	"UNBLOCK":        {body: onUser(nil), none: "NOT_FOUND"},
-	"REMOVE_FRIEND":  {body: onUser(nil), none: "NOT_FOUND"},
+	"ANSWER_FRIEND": {body: onUser(object{"accept": true}), foreign: "NOT_FOUND", none: "NOT_FOUND"},
+	"REMARK":        {body: onUser(object{"remark": "r"}), former: "NOT_FOUND", foreign: "NOT_FOUND", none: "NOT_FOUND"},
+	"BLOCK":         {body: onUser(nil), none: "NOT_FOUND"},
+	"UNBLOCK":       {body: onUser(nil), none: "NOT_FOUND"},
+	"REMOVE_FRIEND": {body: onUser(nil), none: "NOT_FOUND"},
 
 	"CREATE_GROUP": toCome, "GET_GROUP": toCome, "UPDATE_GROUP": toCome, "MEMBERS": toCome, "ADD_MEMBERS": toCome,
 	"REMOVE_MEMBERS": toCome, "SET_ROLE": toCome, "LEAVE_GROUP": toCome, "DISSOLVE_GROUP": toCome,
