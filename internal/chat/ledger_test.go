@@ -112,6 +112,12 @@ func (l *ledger) Seen(_ context.Context, s []im.Sighting) error {
 	return nil
 }
 
+func (l *ledger) lastSeen(login im.LoginID) im.Millis {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seen[login]
+}
+
 func (l *ledger) Append(ctx context.Context, drafts []im.Draft) ([]im.Appended, error) {
 	if l.onAppend != nil {
 		if err := l.onAppend(ctx, drafts); err != nil {

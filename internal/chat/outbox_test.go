@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,9 +89,9 @@ func TestScrollingMakesNobodySlow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(o *chat.Options) { o.Limits.OutboxBytes = 256 << 10 })
-		served := 0
+		var served atomic.Int32
 		r.store.onHistory = func(q im.HistoryQuery) (im.HistoryPage, error) {
-			served++
+			served.Add(1)
 			var page im.HistoryPage
 			for i := range im.Seq(8) {
 				page.Entries = append(page.Entries, im.Entry{Conv: q.Conv, Seq: i + 1, Content: im.Content{Kind: "text", Text: strings.Repeat("x", 10<<10)}})
@@ -105,8 +106,8 @@ func TestScrollingMakesNobodySlow(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		if served != 1 {
-			t.Errorf("%d pages were begun for who reads none, want 1", served)
+		if n := served.Load(); n != 1 {
+			t.Errorf("%d pages were begun for who reads none, want 1", n)
 		}
 		<-time.After(5 * time.Second)
 		d.listen()

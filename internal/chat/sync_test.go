@@ -266,8 +266,8 @@ func TestSyncPagesFitAFrame(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, nil)
-				m := newMoves(r, 12)
-				numbers := []byte(`{"n":[` + strings.TrimSuffix(strings.Repeat("1,", 7000), ",") + `]}`)
+				m := newMoves(r, 5)
+				numbers := []byte(`{"n":[` + strings.TrimSuffix(strings.repeat("1,", 4000), ",") + `]}`)
 				r.store.onChanges = func(q im.ChangesQuery) (im.ChangesPage, error) {
 					q.Limit = min(q.Limit, q.MaxBytes/len(numbers))
 					page, err := m.changes(q)
@@ -294,8 +294,8 @@ func TestSyncPagesFitAFrame(t *testing.T) {
 						break
 					}
 				}
-				if len(seen) != 12 {
-					t.Errorf("%d conversations came, want 12", len(seen))
+				if len(seen) != 5 {
+					t.Errorf("%d conversations came, want 5", len(seen))
 				}
 			})
 		})
