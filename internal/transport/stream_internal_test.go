@@ -86,15 +86,15 @@ func parseAll(data []byte, maxBody int) (frames []wire.Frame, end error) {
 // cuts are streams and the lengths, less one, of the pieces in which they come.
 func cuts() (cuts [][2][]byte) {
 	one := wire.AppendFrame(nil, wire.Frame{Codec: wire.JSON, Type: clientpb.Type_SEND, ID: 1, Body: []byte("{}")})
-	two := wire.AppendFrame(one, wire.Frame{Codec: wire.Protobuf, Type: clientpb.Type_SEND, ID: 2, Body: make([]byte, 5000)})
+	two := wire.AppendFrame(one, wire.Frame{Codec: wire.Protobuf, Type: clientpb.Type_SEND, ID: 2, Body: make([]byte, 120)})
 	return [][2][]byte{
 		{two, {0}},
 		{two, {0, 255, 11, 3}},
-		{slices.Repeat(one, 100), {12, 13, 14, 200}},
+		{slices.Repeat(one, 9), {12, 13, 14, 200}},
 		{append(one[:len(one):len(one)], "GET /"...), {5}},
 		{append(one[:len(one):len(one)], "\x4c\x02\x00\x01\x00\x00\x00\x01\xff\xff\xff\xff"...), {}},
 		{two[:100], {99}},
-		{slices.Repeat(two, 10), {255}},
+		{slices.Repeat(two, 3), {255}},
 	}
 }
 
