@@ -15,7 +15,7 @@ while read -r word package _; do
 	ok)
 		for target in "${targets[@]}"; do
 			echo "== $target in $package"
-			"$go" test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package"
+			"$go" test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package" </dev/null
 			found=$((found + 1))
 		done
 		targets=()
