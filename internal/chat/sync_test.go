@@ -267,7 +267,7 @@ func TestSyncPagesFitAFrame(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, nil)
 				m := newMoves(r, 5)
-				numbers := []byte(`{"n":[` + strings.TrimSuffix(strings.repeat("1,", 4000), ",") + `]}`)
+				numbers := []byte(`{"n":[` + strings.TrimSuffix(strings.Repeat("1,", 4000), ",") + `]}`)
 				r.store.onChanges = func(q im.ChangesQuery) (im.ChangesPage, error) {
 					q.Limit = min(q.Limit, q.MaxBytes/len(numbers))
 					page, err := m.changes(q)
