@@ -63,10 +63,6 @@ var plan = map[string][]string{
 	"test/security": {},
 }
 
-// comingSoon lists rooms of the plan that are still being built: their rules
-// hold from their first file on, but they need not exist yet.
-var comingSoon = []string{"internal/imtest"}
-
 // forbiddenImports are packages that production code may not import. An empty
 // list of rooms means every package of ours; testsToo holds test files to it as
 // well; linked forbids it to the libraries that the binary is made of, too.
