@@ -43,8 +43,9 @@ lint: ## the linter, over every build tag
 fmt: ## put every file into the house's form
 	$(TOOL) golangci-lint fmt
 
-generate: ## make the generated code again from the .proto files
+generate: ## make again what is made from other files: code from .proto, the page of keys
 	$(TOOL) buf generate
+	$(GO) test ./internal/config -run TestReferencePage -update
 
 hooks: ## check format, vet and plan before each commit of this clone
 	git config core.hooksPath .githooks
