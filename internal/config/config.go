@@ -34,7 +34,7 @@ import (
 // Config is everything that an operator may choose. Sections and fields bear
 // the names of their keys; 0 in a field of Limits means "no such limit".
 type Config struct {
-	Data     string `key:"data" default:"./liao-data" help:"directory of the database, the secrets and the avatars"`
+	Data     string `key:"data" default:"./liao-data" help:"directory of the database and of the secrets"`
 	Insecure bool   `key:"insecure" default:"false" help:"allow plaintext listeners elsewhere than on loopback, because TLS ends in front of liao"`
 
 	HTTP      HTTP      `key:"http"`
