@@ -44,6 +44,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "run all four services in this process, on the embedded default", serve},
+		{"talk", "a terminal client, also for scripts", talkTo},
 		{"user", "list, show, disable, enable, delete, log out users; give one a way to set a new password", user},
 		{"migrate", "bring the database's schema up to date", migrate},
 		{"seed", "fill an empty installation with users, for tests and benchmarks", seed},
