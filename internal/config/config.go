@@ -110,9 +110,8 @@ type Mail struct {
 // Secrets are the server's own keys. What is not given is made at first start
 // and kept: see EnsureSecrets.
 type Secrets struct {
-	CodeKey   Secret `key:"code_key" form:"strong" help:"key under which e-mail codes are stored; empty: from DATA/secrets.yaml"`
-	Pepper    Secret `key:"pepper" form:"strong" help:"key mixed into password hashes, kept outside the database; empty: from DATA/secrets.yaml"`
-	CursorKey Secret `key:"cursor_key" form:"strong" help:"key that seals the cursors of SYNC; empty: from DATA/secrets.yaml"`
+	CodeKey Secret `key:"code_key" form:"strong" help:"key under which e-mail codes are stored; empty: from DATA/secrets.yaml"`
+	Pepper  Secret `key:"pepper" form:"strong" help:"key mixed into password hashes, kept outside the database; empty: from DATA/secrets.yaml"`
 }
 
 // Passwords are the parameters of argon2id for new hashes; older hashes keep

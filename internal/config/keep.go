@@ -22,7 +22,7 @@ const secretsFile = "secrets.yaml"
 // together agree on one file. A file that others may read is refused, with the
 // command that puts it right.
 func EnsureSecrets(dataDir string, chosen Secrets) (Secrets, error) {
-	if chosen.CodeKey != "" && chosen.Pepper != "" && chosen.CursorKey != "" {
+	if chosen.CodeKey != "" && chosen.Pepper != "" {
 		return chosen, nil
 	}
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
@@ -40,7 +40,7 @@ func EnsureSecrets(dataDir string, chosen Secrets) (Secrets, error) {
 		return Secrets{}, err
 	}
 	for _, s := range []struct{ chosen, kept *Secret }{
-		{&chosen.CodeKey, &kept.CodeKey}, {&chosen.Pepper, &kept.Pepper}, {&chosen.CursorKey, &kept.CursorKey},
+		{&chosen.CodeKey, &kept.CodeKey}, {&chosen.Pepper, &kept.Pepper},
 	} {
 		if *s.chosen == "" {
 			*s.chosen = *s.kept
@@ -94,7 +94,7 @@ func makeSecrets(name string) error {
 	var b strings.Builder
 	b.WriteString("# Made at first start. Keep it with the backups of this directory: without it\n" +
 		"# no password can be checked and no code redeemed.\nsecrets:\n")
-	for _, key := range []string{"code_key", "pepper", "cursor_key"} {
+	for _, key := range []string{"code_key", "pepper"} {
 		fmt.Fprintf(&b, "  %s: %s\n", key, newSecret())
 	}
 	file, err := os.CreateTemp(filepath.Dir(name), secretsFile+".*")

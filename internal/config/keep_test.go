@@ -18,13 +18,13 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatalf("EnsureSecrets: %v", err)
 	}
-	for name, secret := range map[string]config.Secret{"code key": first.CodeKey, "pepper": first.Pepper, "cursor key": first.CursorKey} {
+	for name, secret := range map[string]config.Secret{"code key": first.CodeKey, "pepper": first.Pepper} {
 		if len(secret.Reveal()) < 43 {
 			t.Errorf("%s has %d characters, want the 43 of 256 bits", name, len(secret.Reveal()))
 		}
 	}
-	if first.CodeKey == first.Pepper || first.Pepper == first.CursorKey {
-		t.Error("two secrets are the same")
+	if first.CodeKey == first.Pepper {
+		t.Error("the two secrets are the same")
 	}
 	again, err := config.EnsureSecrets(dir, config.Secrets{})
 	if err != nil {
@@ -37,7 +37,7 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatalf("EnsureSecrets elsewhere: %v", err)
 	}
-	if other.CodeKey == first.CodeKey || other.Pepper == first.Pepper || other.CursorKey == first.CursorKey {
+	if other.CodeKey == first.CodeKey || other.Pepper == first.Pepper {
 		t.Error("two servers share a secret")
 	}
 	left, err := os.ReadDir(dir)
@@ -75,7 +75,7 @@ func TestSecretsFileModeWhateverTheUmask(t *testing.T) {
 func TestChosenSecretsStand(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
-	all := config.Secrets{CodeKey: "a", Pepper: "b", CursorKey: "c"}
+	all := config.Secrets{CodeKey: "a", Pepper: "b"}
 	got, err := config.EnsureSecrets(dir, all)
 	if err != nil {
 		t.Fatalf("EnsureSecrets: %v", err)
@@ -90,8 +90,8 @@ func TestChosenSecretsStand(t *testing.T) {
 	if err != nil {
 		t.Fatalf("EnsureSecrets: %v", err)
 	}
-	if got.Pepper != "b" || got.CodeKey == "" || got.CursorKey == "" {
-		t.Error("EnsureSecrets must keep the one chosen and make the others")
+	if got.Pepper != "b" || got.CodeKey == "" {
+		t.Error("EnsureSecrets must keep the one chosen and make the other")
 	}
 }
 
@@ -120,7 +120,7 @@ func TestSecretsOfManyMakers(t *testing.T) {
 
 func TestKeptSecretsAreJudged(t *testing.T) {
 	t.Parallel()
-	const full = "secrets:\n  code_key: " + strong + "\n  pepper: " + strong + "\n  cursor_key: " + strong + "\n"
+	const full = "secrets:\n  code_key: " + strong + "\n  pepper: " + strong + "\n"
 	for _, test := range []struct {
 		name string
 		text string
