@@ -61,6 +61,7 @@ func openFile(path, lock, cache string) (*sql.DB, error) {
 			"synchronous(FULL)", // in WAL mode NORMAL would not flush at a commit
 			"temp_store(MEMORY)",
 			"cache_size(-" + cache + ")",
+			"wal_autocheckpoint(4000)", // pages: a batch may write 800, and a page written often is copied once
 			"journal_size_limit(67108864)", // bytes of WAL that stay after a checkpoint
 		},
 	}
