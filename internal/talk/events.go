@@ -163,6 +163,9 @@ func (t *talker) reload(c *client.Client) {
 func (t *talker) arrived(c *client.Client, e client.Arrived) {
 	v, _ := c.Conversation(e.Conv)
 	t.meet(v.Peer)
+	if e.Skipped && v.Kind != client.Inbox {
+		t.lookBack(c, v, e.Seq)
+	}
 	t.mu.Lock()
 	seen := e.Seq <= t.shown[e.Conv]
 	t.shown[e.Conv] = max(t.shown[e.Conv], e.Seq)
@@ -188,6 +191,21 @@ func (t *talker) arrived(c *client.Client, e client.Arrived) {
 			defer cancel()
 			_ = c.MarkRead(ctx, e.Conv, e.Seq) // the next one says it again
 		}()
+	}
+}
+
+// lookBack shows unread entries that came before one but are not given as events:
+// here somebody looks.
+func (t *talker) lookBack(c *client.Client, v client.Conversation, before uint32) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	page, err := c.History(ctx, client.HistoryQuery{Conv: v.ID, After: v.Read, Before: before})
+	if err != nil {
+		return // /unread shows them
+	}
+	t.meet(page.Users...)
+	for _, m := range page.Messages {
+		t.arrived(c, client.Arrived{Message: m})
 	}
 }
 
