@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"image/png"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -96,7 +97,7 @@ func FuzzForwardedFor(f *testing.F) {
 	}
 	g := &Gate{proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, exempt: true}
 	f.Fuzz(func(t *testing.T, s string) {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 		r.RemoteAddr = "10.0.0.1:1"
 		r.Header.Set("X-Forwarded-For", s)
 		if got := g.clientIP(r); got == "" || len(got) > 64 {

@@ -10,7 +10,7 @@ import (
 	"github.com/liao-im/liao/internal/im"
 )
 
-// memory keeps accounts and logins for one test. broken, if set, is what every
+// memory keeps accounts and logins for one test. What broken is set to, every
 // method returns.
 type memory struct {
 	mu       sync.Mutex

@@ -125,15 +125,15 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 // done as for a wrong password.
 func (p *passwords) matches(ctx context.Context, stored, password string) (ok, outdated bool, err error) {
 	h, parseErr := parsePHC(stored)
-	real := parseErr == nil && (h.keyID == "" || p.peppers[h.keyID] != nil) && utf8.RuneCountInString(password) <= maxPassword
-	if !real {
+	known := parseErr == nil && (h.keyID == "" || p.peppers[h.keyID] != nil) && utf8.RuneCountInString(password) <= maxPassword
+	if !known {
 		h = p.dummy
 	}
 	got, err := p.derive(ctx, password, h)
 	if err != nil {
 		return false, false, err
 	}
-	ok = subtle.ConstantTimeCompare(got, h.hash) == 1 && real
+	ok = subtle.ConstantTimeCompare(got, h.hash) == 1 && known
 	return ok, h.params != p.params, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -85,9 +86,7 @@ func (p *problem) ContentType(string) string { return "application/problem+json"
 
 // writeProblem answers with a problem from outside the API library.
 func writeProblem(w http.ResponseWriter, p *problem) {
-	for k, v := range p.GetHeaders() {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), p.GetHeaders())
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // an error here is a client that went away

@@ -85,8 +85,8 @@ func NewSMTP(o SMTPOptions) (*SMTP, error) {
 	return &SMTP{o: o, from: from}, nil
 }
 
-// Send hands one mail to the server and returns once it has taken it. html may be
-// empty.
+// Send hands one mail to the server and returns once it has taken it. The part
+// in HTML may be empty.
 func (s *SMTP) Send(ctx context.Context, to, subject, text, html string) error {
 	m, err := s.compose(to, subject, text, html)
 	if err != nil {

@@ -12,9 +12,9 @@ type Codes interface {
 	// with the time until it is not.
 	AddCode(ctx context.Context, c im.NewCode) error
 	// TakeCodeTry counts one try at a request and returns what is stored. Of any
-	// number of concurrent calls at most max ever succeed for one request. Unknown,
-	// used, expired, or max tries taken: im.Forbidden.
-	TakeCodeTry(ctx context.Context, request string, max int) (im.StoredCode, error)
+	// number of concurrent calls at most limit ever succeed for one request. Unknown,
+	// used, expired, or limit tries taken: im.Forbidden.
+	TakeCodeTry(ctx context.Context, request string, limit int) (im.StoredCode, error)
 	// UseCode marks a request as used and says whether this call did it: of any number
 	// of concurrent calls one is told true.
 	UseCode(ctx context.Context, request string) (bool, error)

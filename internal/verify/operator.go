@@ -10,7 +10,7 @@ import (
 
 // OperatorCode makes a code with which the owner of an address chooses a new
 // password, for an operator to hand over: it is mailed to nobody and counts against
-// no limit. key is Options.Key.
+// no limit. The key is that of Options.
 func OperatorCode(ctx context.Context, codes Codes, key []byte, email string, life time.Duration) (request, code string, err error) {
 	if code, err = newCode(); err != nil {
 		return "", "", err
