@@ -39,7 +39,9 @@ type facts struct {
 var templateFiles embed.FS
 
 // words are the parsed templates. In a .txt file the first line is the subject and
-// the second is empty. The parts that all HTML mails share are in layout.html.
+// the second is empty. A code is alone on its line behind spaces: so it is a word of
+// its own also to whoever searches the outbox's JSON, where a line ends in \n. The
+// parts that all HTML mails share are in layout.html.
 type words struct {
 	text *text.Template
 	html *template.Template

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -141,14 +142,19 @@ func ask(purpose im.Purpose, known bool) im.CodeRequest {
 	return im.CodeRequest{Purpose: purpose, Email: "ada@example.org", Known: known, IP: "192.0.2.1", Lang: "en"}
 }
 
-// codeIn finds the code as a script would.
+// codeIn finds the code as scripts do: alone on its line, and as a word in JSON.
 func codeIn(t *testing.T, m mail) string {
 	t.Helper()
-	codes := regexp.MustCompile(`(?m)^\d{8}$`).FindAllString(m.Text, -1)
-	if len(codes) != 1 {
-		t.Fatalf("%d codes on a line of their own in %q", len(codes), m.Text)
+	alone := regexp.MustCompile(`(?m)^ *(\d{8})$`).FindAllStringSubmatch(m.Text, -1)
+	raw, err := json.Marshal(m.Text)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return codes[0]
+	words := regexp.MustCompile(`\b\d{8}\b`).FindAllString(string(raw), -1)
+	if len(alone) != 1 || len(words) != 1 || alone[0][1] != words[0] {
+		t.Fatalf("codes: %v alone on a line, %v as words, in %s", alone, words, raw)
+	}
+	return words[0]
 }
 
 func TestCode(t *testing.T) {
