@@ -74,6 +74,7 @@ type Client struct {
 	renewal *time.Timer
 	me      User
 	link    *link         // nil: the line is down
+	down    bool          // and the application was told
 	up      chan struct{} // closed while the line stands
 	node    Addrs         // the node that was reached last
 

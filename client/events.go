@@ -15,7 +15,7 @@ type Connected struct {
 	Node     string
 }
 
-// Disconnected says that the line is down; the client comes back by itself.
+// Disconnected says that the line is down, or could not be made; the client goes on trying.
 type Disconnected struct{ Err error }
 
 // Synced says that everything which changed while the line was down is known.

@@ -82,6 +82,7 @@ func (c *Client) run(ctx context.Context) {
 			refreshed = false
 		}
 		c.log.Debug("not connected", "error", p.err)
+		c.sayDown(p.err)
 		if p.badAuth != "" {
 			p = c.reauthorize(ctx, p, refreshed)
 			bad = p.badAuth
@@ -183,7 +184,7 @@ func (c *Client) once(ctx context.Context) parting {
 		p.err = fmt.Errorf("the server said goodbye: %v", bye.GetReason())
 	}
 	p.welcome = true
-	c.detach(l, p)
+	c.detach(l)
 	return p
 }
 
@@ -276,7 +277,7 @@ func (c *Client) attach(l *link, w *clientpb.Welcome) {
 		c.unsaved(nil)
 	}
 	c.me = toUser(w.GetUser())
-	c.link = l
+	c.link, c.down = l, false
 	close(c.up)
 	c.tell(topic{kind: topicState}, Connected{User: c.me, DeviceID: w.GetDeviceId(), Node: w.GetNode()})
 	c.wantSync()
@@ -284,13 +285,22 @@ func (c *Client) attach(l *link, w *clientpb.Welcome) {
 }
 
 // detach says that l is the line no more.
-func (c *Client) detach(l *link, p parting) {
+func (c *Client) detach(l *link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.link == l {
 		c.link = nil
 		c.up = make(chan struct{})
-		c.tell(topic{kind: topicState}, Disconnected{Err: p.err})
 	}
 	close(l.gone)
+}
+
+// sayDown tells that there is no line, unless that was told already.
+func (c *Client) sayDown(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.down {
+		c.down = true
+		c.tell(topic{kind: topicState}, Disconnected{Err: err})
+	}
 }

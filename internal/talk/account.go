@@ -26,14 +26,13 @@ const (
 const maxAsks = 5 // a request for a code dies after so many wrong ones
 
 func cmdSignup(ctx context.Context, t *talker, args string) error {
-	parts := strings.SplitN(args, " ", 3)
-	if len(parts) < 3 || t.client() != nil {
-		if t.client() != nil {
-			return failure{"logged_in", "you are logged in: /logout first, or start with another --profile"}
-		}
-		return errUsage
+	if t.client() != nil {
+		return errLoggedIn
 	}
-	a := client.NewAccount{Email: parts[0], Handle: strings.TrimPrefix(parts[1], "@"), Name: parts[2]}
+	a, err := t.newAccount(ctx, args)
+	if err != nil {
+		return err
+	}
 	asked, err := t.requestCode(ctx, a.Email, client.Register)
 	if err != nil {
 		return err
@@ -58,6 +57,52 @@ func cmdSignup(ctx context.Context, t *talker, args string) error {
 	return t.logIn(ctx, a.Handle, a.Password)
 }
 
+// newAccount reads what follows /signup, and asks a person for what is missing.
+func (t *talker) newAccount(ctx context.Context, args string) (a client.NewAccount, err error) {
+	var rest string
+	a.Email, rest, _ = strings.Cut(args, " ")
+	a.Handle, a.Name, _ = strings.Cut(strings.TrimSpace(rest), " ")
+	a.Handle = strings.TrimPrefix(a.Handle, "@")
+	if !t.ui.interactive() {
+		if a.Name == "" {
+			return a, errUsage
+		}
+		return a, nil
+	}
+	if a.Email == "" {
+		if a.Email, err = t.answerOf(ctx, t.words.askEmail); err != nil {
+			return a, err
+		}
+	}
+	// Only a code costs anything, so what can be wrong is found before one is sent.
+	for !plausibleHandle(a.Handle) {
+		if a.Handle != "" {
+			t.ui.print("! " + t.words.handleRule)
+		}
+		if a.Handle, err = t.answerOf(ctx, t.words.askHandle); err != nil {
+			return a, err
+		}
+	}
+	if a.Name == "" {
+		a.Name, err = t.answerOf(ctx, t.words.askName)
+	}
+	return a, err
+}
+
+// answerOf asks for one thing; a person who changes their mind gives nothing, or a command.
+func (t *talker) answerOf(ctx context.Context, question string) (string, error) {
+	s, err := t.ui.ask(ctx, question)
+	s = strings.TrimPrefix(strings.TrimSpace(s), "@")
+	if err == nil && (s == "" || strings.HasPrefix(s, "/")) {
+		return "", failure{"given_up", t.words.givenUp}
+	}
+	return s, err
+}
+
+func plausibleHandle(h string) bool {
+	return regexp.MustCompile(`^[a-z][a-z0-9_]{2,31}$`).MatchString(h)
+}
+
 // fixAccount asks again for what was refused without costing a try; false if it was something else.
 func (t *talker) fixAccount(ctx context.Context, a *client.NewAccount, refusal error) bool {
 	if errors.Is(refusal, client.Forbidden) || client.Unknown(refusal) {
@@ -67,7 +112,7 @@ func (t *talker) fixAccount(ctx context.Context, a *client.NewAccount, refusal e
 	switch text := refusal.Error(); {
 	case errors.Is(refusal, client.AlreadyExists) || strings.Contains(text, "handle"):
 		t.fail("/signup", refusal)
-		a.Handle, err = t.ui.ask(ctx, t.words.askHandle)
+		a.Handle, err = t.answerOf(ctx, t.words.askHandle)
 	case errors.Is(refusal, client.Invalid) && strings.Contains(text, "password"):
 		t.fail("/signup", refusal)
 		a.Password, err = t.ui.askSecret(ctx, t.words.newPassword, passwordVar)
@@ -163,7 +208,7 @@ func cmdLogin(ctx context.Context, t *talker, args string) error {
 		return errUsage
 	}
 	if t.client() != nil {
-		return failure{"logged_in", "you are logged in: /logout first, or start with another --profile"}
+		return errLoggedIn
 	}
 	password, err := t.ui.askSecret(ctx, t.words.password, passwordVar)
 	if err != nil {

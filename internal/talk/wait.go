@@ -152,6 +152,7 @@ func (f failure) Error() string { return f.text }
 var (
 	errUsage     = errors.New("usage")
 	errNoLogin   = failure{"not_logged_in", "not logged in: /signup or /login first"}
+	errLoggedIn  = failure{"logged_in", "you are logged in: /logout first, or start with another --profile"}
 	errNotOpen   = failure{"not_open", "no conversation is open: /open @HANDLE first"}
 	errNoSuch    = failure{"not_found", "nobody has this handle"}
 	errNotFriend = failure{"not_friend", "there is no conversation with them: /add them first"}

@@ -10,14 +10,15 @@ type words struct {
 	briefs          map[string]string // of commands, where they are not English
 	results, events map[string]string // by kind; %s is what a script sees after the kind
 
-	noCommand, retryAfter, unknown                        string
-	askHandle, askCode, askCodeOrOutbox                   string
-	password, oldPassword, newPassword                    string
-	codeSent, codeStillGood, passwordSet, passwordChanged string
-	thisDevice, stillUnsent, queued                       string
-	nobody, asked, accepted, noRequests                   string
-	noFriends, nobodyOnline, online, lastSeen             string
-	blocked, deleted, closed, allRead, server, you        string
+	noCommand, retryAfter, unknown                         string
+	askEmail, askHandle, askName, askCode, askCodeOrOutbox string
+	handleRule, givenUp                                    string
+	password, oldPassword, newPassword                     string
+	codeSent, codeStillGood, passwordSet, passwordChanged  string
+	thisDevice, stillUnsent, queued                        string
+	nobody, asked, accepted, noRequests                    string
+	noFriends, nobodyOnline, online, lastSeen              string
+	blocked, deleted, closed, allRead, server, you         string
 }
 
 // language is en or zh, by the flag, else by the usual variables.
@@ -47,7 +48,7 @@ func english() words {
 	return words{
 		welcome: []string{
 			"Welcome. You have no account in this profile yet:",
-			"  /signup you@example.org yourhandle Your Name   makes one;   /login HANDLE   uses one that you have.",
+			"  /signup   makes one;   /login HANDLE   uses one that you have.",
 			"  /help lists everything.",
 		},
 		helpEnd: []string{
@@ -75,8 +76,10 @@ func english() words {
 			kindForgotten:    "the server was restored from a backup; what you see may be older than what you remember",
 		},
 		noCommand: "there is no command %s; /help lists them", retryAfter: " (again in %v)",
-		unknown:   "; it may have taken effect all the same",
-		askHandle: "another handle: ", askCode: "code from the e-mail: ",
+		unknown:  "; it may have taken effect all the same",
+		askEmail: "your e-mail address: ", askHandle: "a handle, by which others find you: ", askName: "your name, as others see it: ",
+		handleRule: "a handle has 3 to 32 of a-z, 0-9 and _, the first a letter", givenUp: "given up; nothing was changed",
+		askCode:         "code from the e-mail: ",
 		askCodeOrOutbox: "code from the e-mail (Enter alone takes it from the outbox): ",
 		password:        "password: ", oldPassword: "old password: ", newPassword: "new password: ",
 		codeSent: "a code is on its way to %s", codeStillGood: "the code that was sent to %s is still good",
@@ -96,7 +99,7 @@ func chinese() words {
 	return words{
 		welcome: []string{
 			"欢迎使用。这个配置里还没有账号：",
-			"  /signup 邮箱 用户名 昵称   注册；   /login 用户名   登录已有账号。",
+			"  /signup   注册；   /login 用户名   登录已有账号。",
 			"  /help 查看全部命令。",
 		},
 		helpEnd: []string{"“@用户名 文字”直接发送；“//文字”发送以 / 开头的文字；Tab 键补全。"},
@@ -125,7 +128,9 @@ func chinese() words {
 			kindForgotten: "服务器已从备份恢复，现在看到的可能比你记得的旧",
 		},
 		noCommand: "没有命令 %s，/help 查看全部命令", retryAfter: "（%v 后再试）", unknown: "；操作可能已经生效",
-		askHandle: "换一个用户名：", askCode: "邮件中的验证码：", askCodeOrOutbox: "邮件中的验证码（直接回车则从 outbox 读取）：",
+		askEmail: "邮箱：", askHandle: "用户名（别人用它找到你）：", askName: "昵称：",
+		handleRule: "用户名为 3 到 32 个小写字母、数字或 _，以字母开头", givenUp: "已取消，没有任何改动",
+		askCode: "邮件中的验证码：", askCodeOrOutbox: "邮件中的验证码（直接回车则从 outbox 读取）：",
 		password: "密码：", oldPassword: "旧密码：", newPassword: "新密码：",
 		codeSent: "验证码已发往 %s", codeStillGood: "之前发往 %s 的验证码仍然有效",
 		passwordSet: "新密码已设置，请重新 /login", passwordChanged: "密码已修改，其他设备已退出登录",
