@@ -66,7 +66,7 @@ func (g *Gate) createAccount(ctx context.Context, in *accountInput) (*userAnswer
 	u, err := g.makeAccount(ctx, a, in.Body.Password)
 	switch {
 	case err == nil:
-		g.audit.InfoContext(ctx, "account created", "user", uint64(u.ID), "ip", callerOf(ctx).ip)
+		g.audit.InfoContext(ctx, "account created", "user", uint64(u.ID), "ip", callerOf(ctx).addr)
 		return answerUser(u), nil
 	case errors.Is(err, im.Conflict):
 		return nil, errCode()
@@ -137,6 +137,6 @@ func (g *Gate) deleteAccount(ctx context.Context, in *passwordInput) (*nothing, 
 	if err := g.accounts.DeleteAccount(ctx, me.ID); err != nil {
 		return nil, err
 	}
-	g.audit.InfoContext(ctx, "account deleted", "user", uint64(me.ID), "ip", callerOf(ctx).ip)
+	g.audit.InfoContext(ctx, "account deleted", "user", uint64(me.ID), "ip", callerOf(ctx).addr)
 	return nil, nil
 }

@@ -17,10 +17,10 @@ import (
 
 // caller is what a request proved of itself.
 type caller struct {
+	client
 	session im.Session // of calls that need a login
-	ip      string     // what limits by IP count; empty: exempt
-	lang    string
-	picture string // the content type of a body that is no JSON
+	lang    string     // "en" or "zh"
+	kind    string     // media type of the body
 }
 
 type callerKey struct{}
@@ -46,12 +46,12 @@ func (g *Gate) admit(hc huma.Context, next func(huma.Context)) {
 		a.status = p.Status
 		writeProblem(w, p)
 	}
-	c := caller{ip: g.clientIP(r), lang: language(r.Header.Get("Accept-Language"), g.lang)}
+	c := caller{client: g.clientOf(r), lang: language(r.Header.Get("Accept-Language"), g.lang)}
 	if len(op.Security) > 0 {
 		var err error
 		if c.session, err = g.authenticate(r); err != nil {
 			if errors.Is(err, im.Unauthenticated) {
-				g.audit.WarnContext(r.Context(), "access denied", "operation", op.OperationID, "ip", c.ip)
+				g.audit.WarnContext(r.Context(), "access denied", "operation", op.OperationID, "ip", c.addr)
 			}
 			refuse(err)
 			return
@@ -62,8 +62,7 @@ func (g *Gate) admit(hc huma.Context, next func(huma.Context)) {
 		refuse(err)
 		return
 	}
-	c.picture = kind
-	a.body, a.kind = body, kind
+	c.kind, a.kind, a.body = kind, kind, body
 	next(huma.WithValue(a, callerKey{}, c))
 }
 

@@ -52,7 +52,7 @@ func (g *Gate) Operations() []Operation {
 // describe makes the API: its calls, and the document that describes them.
 func (g *Gate) describe(version string) error {
 	registry := huma.NewMapRegistry(schemaPath, huma.DefaultSchemaNamer)
-	json1 := huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
+	asJSON := huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -69,7 +69,7 @@ func (g *Gate) describe(version string) error {
 				},
 			},
 		},
-		Formats:       map[string]huma.Format{"application/json": json1, "json": json1},
+		Formats:       map[string]huma.Format{"application/json": asJSON, "json": asJSON},
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{toProblem},
 	}

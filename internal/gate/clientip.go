@@ -11,17 +11,23 @@ import (
 	"github.com/liao-im/liao/internal/im"
 )
 
-// clientIP is what limits by IP count: an IPv4 address or an IPv6 /64 (which is
-// what one subscriber gets), or nothing for who is exempt.
+// client is who asks, as far as the network tells.
+type client struct {
+	addr  string // the whole address, for the audit log
+	limit string // what limits by IP count; empty: exempt
+}
+
+// clientOf finds out who asks. Limits count an IPv4 address or an IPv6 /64, which is
+// what one subscriber gets.
 //
 // X-Forwarded-For is read from the right, and only as far as configured proxies
 // vouch for it: everything to the left of the first other address is the client's
 // own invention. Loopback is exempt only if nothing was forwarded: a proxy on this
 // machine that nobody configured must not switch the limits off.
-func (g *Gate) clientIP(r *http.Request) string {
+func (g *Gate) clientOf(r *http.Request) client {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return "unknown"
+		return client{addr: "unknown", limit: "unknown"}
 	}
 	ip := peer.Addr().Unmap().WithZone("")
 	forwarded := r.Header.Values("X-Forwarded-For")
@@ -36,9 +42,9 @@ func (g *Gate) clientIP(r *http.Request) string {
 		ip = next.Unmap().WithZone("")
 	}
 	if ip.IsLoopback() && g.exempt && len(forwarded) == 0 && r.Header.Get("Forwarded") == "" {
-		return ""
+		return client{addr: ip.String()}
 	}
-	return ipKey(ip)
+	return client{addr: ip.String(), limit: ipKey(ip)}
 }
 
 func (g *Gate) isProxy(ip netip.Addr) bool {
@@ -58,17 +64,17 @@ func ipKey(ip netip.Addr) string {
 
 // limitIP counts one use of what by the caller's IP.
 func (g *Gate) limitIP(ctx context.Context, what string, n int, per time.Duration) error {
-	ip := callerOf(ctx).ip
-	if ip == "" || n <= 0 {
+	c := callerOf(ctx)
+	if c.limit == "" || n <= 0 {
 		return nil
 	}
-	wait, err := g.limiter.Take(ctx, what+":"+ip, n, per)
+	wait, err := g.limiter.Take(ctx, what+":"+c.limit, n, per)
 	if err != nil {
 		return err
 	}
 	if wait > 0 {
 		g.metrics.limited.WithLabelValues(what).Inc()
-		g.audit.WarnContext(ctx, "limit reached", "limit", what, "ip", ip)
+		g.audit.WarnContext(ctx, "limit reached", "limit", what, "ip", c.addr)
 		return im.FailAfter(im.RateLimited, "too many requests from your network; try again later", wait)
 	}
 	return nil

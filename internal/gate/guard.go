@@ -46,7 +46,7 @@ func (g *Gate) guard(o *origins, hsts bool) http.Handler {
 			return
 		}
 		if err := o.protect.Check(r); err != nil {
-			g.audit.WarnContext(r.Context(), "access denied, foreign origin", "origin", r.Header.Get("Origin"), "ip", g.clientIP(r))
+			g.audit.WarnContext(r.Context(), "access denied, foreign origin", "origin", r.Header.Get("Origin"), "ip", g.clientOf(r).addr)
 			writeProblem(w, problemOf(im.Fail(im.Forbidden, "a page of another origin may not do this")))
 			return
 		}

@@ -125,7 +125,7 @@ func (g *Gate) login(ctx context.Context, in *loginInput) (*loginOutput, error) 
 	c := callerOf(ctx)
 	if !ok || a.Disabled {
 		g.metrics.logins.WithLabelValues("wrong").Inc()
-		g.audit.WarnContext(ctx, "login refused", "user", uint64(a.ID), "ip", c.ip)
+		g.audit.WarnContext(ctx, "login refused", "user", uint64(a.ID), "ip", c.addr)
 		return nil, errLogin()
 	}
 	g.clearTries(ctx, name)
@@ -157,7 +157,7 @@ func (g *Gate) openLogin(ctx context.Context, a im.Account, d im.Device) (*login
 		return nil, err
 	}
 	g.metrics.logins.WithLabelValues("ok").Inc()
-	g.audit.InfoContext(ctx, "login opened", "user", uint64(a.ID), "login", uint64(l.ID), "ip", c.ip)
+	g.audit.InfoContext(ctx, "login opened", "user", uint64(a.ID), "login", uint64(l.ID), "ip", c.addr)
 	if len(posts) > 0 { // the device is new
 		g.pushes.Push(ctx, posts)
 		g.notify(ctx, im.Notice{
@@ -186,12 +186,12 @@ func (g *Gate) refresh(ctx context.Context, in *refreshInput) (*loginOutput, err
 	t, pair := g.newTokens()
 	l, err := g.logins.Refresh(ctx, old, pair)
 	if errors.Is(err, im.Unauthenticated) {
-		g.audit.WarnContext(ctx, "refresh refused", "ip", callerOf(ctx).ip)
+		g.audit.WarnContext(ctx, "refresh refused", "ip", callerOf(ctx).addr)
 	}
 	if err != nil {
 		return nil, err
 	}
-	g.audit.InfoContext(ctx, "login refreshed", "user", uint64(l.User.ID), "login", uint64(l.ID), "ip", callerOf(ctx).ip)
+	g.audit.InfoContext(ctx, "login refreshed", "user", uint64(l.User.ID), "login", uint64(l.ID), "ip", callerOf(ctx).addr)
 	return g.answerLogin(ctx, l, t), nil
 }
 
@@ -260,6 +260,6 @@ func (g *Gate) revoke(ctx context.Context, login im.LoginID) error {
 	if err := g.logins.RevokeLogin(ctx, c.session.User.ID, login); err != nil {
 		return err
 	}
-	g.audit.InfoContext(ctx, "login ended", "user", uint64(c.session.User.ID), "login", uint64(login), "ip", c.ip)
+	g.audit.InfoContext(ctx, "login ended", "user", uint64(c.session.User.ID), "login", uint64(login), "ip", c.addr)
 	return nil
 }

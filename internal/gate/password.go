@@ -61,7 +61,7 @@ func (g *Gate) resetPassword(ctx context.Context, in *resetInput) (*nothing, err
 		}
 		return nil, err
 	}
-	g.audit.InfoContext(ctx, "password reset", "user", uint64(a.ID), "ip", c.ip)
+	g.audit.InfoContext(ctx, "password reset", "user", uint64(a.ID), "ip", c.addr)
 	g.notify(ctx, im.Notice{Kind: im.NoticePasswordReset, Email: a.Email, Lang: c.lang, At: im.ToMillis(fault.Now())})
 	// Who proved the address need not wait for what a guesser did.
 	g.clearTries(ctx, a.Email, a.Handle)
@@ -99,7 +99,7 @@ func (g *Gate) changePassword(ctx context.Context, in *changeInput) (*nothing, e
 	if err := g.accounts.SetPassword(ctx, a.ID, hash, c.session.Login); err != nil {
 		return nil, err
 	}
-	g.audit.InfoContext(ctx, "password changed", "user", uint64(a.ID), "ip", c.ip)
+	g.audit.InfoContext(ctx, "password changed", "user", uint64(a.ID), "ip", c.addr)
 	return nil, nil
 }
 
@@ -121,7 +121,7 @@ func (g *Gate) provePassword(ctx context.Context, user im.UserID, password strin
 		return im.Account{}, err
 	}
 	if !ok {
-		g.audit.WarnContext(ctx, "password refused", "user", uint64(user), "ip", callerOf(ctx).ip)
+		g.audit.WarnContext(ctx, "password refused", "user", uint64(user), "ip", callerOf(ctx).addr)
 		return im.Account{}, im.Fail(im.Forbidden, "the password is wrong")
 	}
 	g.clearTries(ctx, a.Handle)
@@ -136,7 +136,7 @@ func (g *Gate) takeTry(ctx context.Context, name string) error {
 	}
 	if wait > 0 {
 		g.metrics.logins.WithLabelValues("slowed").Inc()
-		g.audit.WarnContext(ctx, "too many wrong passwords", "ip", callerOf(ctx).ip)
+		g.audit.WarnContext(ctx, "too many wrong passwords", "ip", callerOf(ctx).addr)
 		return im.FailAfter(im.RateLimited, "too many wrong passwords; wait before the next try", wait)
 	}
 	return nil

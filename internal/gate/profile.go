@@ -96,7 +96,7 @@ func (g *Gate) changeMe(ctx context.Context, in *profileInput) (*userAnswer, err
 
 func (g *Gate) setAvatar(ctx context.Context, in *pictureInput) (*userAnswer, error) {
 	c := callerOf(ctx)
-	a, err := checkPicture(in.RawBody, c.picture)
+	a, err := checkPicture(in.RawBody, c.kind)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -341,4 +342,33 @@ func (w watchedAccounts) CreateAccount(ctx context.Context, n im.NewAccount) (im
 		return im.User{}, errors.New("a call to the store without a deadline")
 	}
 	return w.Accounts.CreateAccount(ctx, n)
+}
+
+// BenchmarkRefusedLogin shows that a login costs the same whether or not there is
+// such an account: compare its lines.
+func BenchmarkRefusedLogin(b *testing.B) {
+	for _, name := range []string{"ada", "nobody"} {
+		b.Run(map[string]string{"ada": "wrong password", "nobody": "unknown account"}[name], func(b *testing.B) {
+			store := newMemory()
+			if _, err := store.CreateAccount(b.Context(), im.NewAccount{Email: "ada@example.org", Handle: "ada", Name: "Ada", PasswordHash: goodHash}); err != nil {
+				b.Fatal(err)
+			}
+			g, err := gate.New(gate.Options{
+				Accounts: store, Profiles: store, Logins: store, Tries: store, Limiter: store,
+				Codes: &openCodes{}, Nodes: nodeList{}, Pushes: &pushLog{},
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			body := `{"account":"` + name + `","password":"wrong","device":{"name":"x","platform":"y"}}`
+			for b.Loop() {
+				clear(store.tries)
+				w := httptest.NewRecorder()
+				g.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/v1/logins", strings.NewReader(body)))
+				if w.Code != http.StatusUnauthorized {
+					b.Fatalf("status: got %d, want 401", w.Code)
+				}
+			}
+		})
+	}
 }
