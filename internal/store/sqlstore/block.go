@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/liao-im/liao/internal/im"
 )
@@ -82,57 +81,4 @@ func (b *bond) unblock(ctx context.Context) error {
 		return fmt.Errorf("remove a block: %w", err)
 	}
 	return nil
-}
-
-// endContacts ends everything that a user has with others, whose inboxes tell them.
-// The user must be locked: whatever is between two people is changed only by who
-// holds both, so nobody can begin anything with this user before the end.
-func endContacts(ctx context.Context, x *tx, user im.UserID) ([]im.Post, error) {
-	friends, err := collect(ctx, x, scanOne[im.ConvID], `SELECT conv_id FROM friends WHERE user_id = ?`, user)
-	if err != nil {
-		return nil, fmt.Errorf("read friendships: %w", err)
-	}
-	inboxes, err := collect(ctx, x, scanOne[im.ConvID], `SELECT inbox_id FROM users WHERE deleted_at = 0 AND id IN (
-			SELECT friend_id FROM friends WHERE user_id = ?
-			UNION SELECT from_id FROM friend_requests WHERE to_id = ?
-			UNION SELECT to_id FROM friend_requests WHERE from_id = ? AND state = ?)`,
-		user, user, user, im.AskWaiting)
-	if err != nil {
-		return nil, fmt.Errorf("read contacts: %w", err)
-	}
-	l, err := openLedger(ctx, x, slices.Concat(friends, inboxes))
-	if err != nil {
-		return nil, fmt.Errorf("lock conversations: %w", err)
-	}
-	for part := range slices.Chunk(friends, maxList) {
-		if err := l.closeAll(ctx, part); err != nil {
-			return nil, fmt.Errorf("close conversations: %w", err)
-		}
-	}
-	for _, q := range []string{
-		`DELETE FROM friends WHERE user_id = ? OR friend_id = ?`,
-		`DELETE FROM friend_requests WHERE from_id = ? OR to_id = ?`,
-		`DELETE FROM blocks WHERE user_id = ? OR blocked_id = ?`,
-	} {
-		if _, err := x.exec(ctx, q, user, user); err != nil {
-			return nil, fmt.Errorf("end contacts: %w", err)
-		}
-	}
-	for _, inbox := range inboxes {
-		if err := l.event(inbox, 0, im.ContactsChanged()); err != nil {
-			return nil, err
-		}
-	}
-	return l.posts(ctx)
-}
-
-// closeAll takes everybody's right to send to these conversations.
-func (l *ledger) closeAll(ctx context.Context, convs []im.ConvID) error {
-	list := marks(listSize(len(convs)))
-	if _, err := l.x.exec(ctx, `UPDATE members SET may_send = 0, moved = `+l.x.s.dialect.greatest("moved + 1", "?")+`
-		WHERE conv_id IN (`+list+`)`, append([]any{l.now}, idList(convs)...)...); err != nil {
-		return err
-	}
-	_, err := l.x.exec(ctx, `UPDATE conversations SET member_version = member_version + 1 WHERE id IN (`+list+`)`, idList(convs)...)
-	return err
 }

@@ -33,6 +33,7 @@ func TestMariaDBSession(t *testing.T) {
 }
 
 func testSettings(t *testing.T, s *Store) {
+	t.Helper()
 	settings := map[string]string{
 		"@@tx_isolation":                   "READ-COMMITTED",
 		"@@innodb_lock_wait_timeout":       "1",
@@ -61,6 +62,7 @@ func testSettings(t *testing.T, s *Store) {
 // testDeadlock: two transactions lock two users the wrong way round. One of them is
 // rolled back by the server, and run again.
 func testDeadlock(t *testing.T, s *Store) {
+	t.Helper()
 	var ids [2]im.UserID
 	for i, handle := range []string{"ann", "bob"} {
 		u, err := s.CreateAccount(t.Context(), im.NewAccount{Email: handle + "@example.org", Handle: handle, Name: handle})
@@ -104,6 +106,7 @@ func testDeadlock(t *testing.T, s *Store) {
 }
 
 func testHeldUser(t *testing.T, s *Store) {
+	t.Helper()
 	u, err := s.CreateAccount(t.Context(), im.NewAccount{Email: "cleo@example.org", Handle: "cleo", Name: "Cleo"})
 	if err != nil {
 		t.Fatalf("CreateAccount: %v", err)
@@ -126,6 +129,7 @@ func testHeldUser(t *testing.T, s *Store) {
 }
 
 func testWarnings(t *testing.T, s *Store, server *storetest.MariaDB, dsn string) {
+	t.Helper()
 	check := func(want ...string) {
 		t.Helper()
 		got, err := s.Warnings(t.Context())

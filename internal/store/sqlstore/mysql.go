@@ -138,8 +138,7 @@ func (mysqlDialect) cause(err error) cause {
 	if err == nil || errors.Is(err, context.DeadlineExceeded) {
 		return causeOther // the latter is a net.Error, too
 	}
-	var e *mysql.MySQLError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		switch e.Number {
 		case errDuplicate:
 			return causeDuplicate

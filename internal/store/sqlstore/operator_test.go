@@ -20,6 +20,7 @@ func account(t *testing.T, s *sqlstore.Store, handle, name string) im.User {
 }
 
 func testListUsers(t *testing.T, h home) {
+	t.Helper()
 	s := h.store(t)
 	account(t, s, "anna", "Åsa Ög")
 	account(t, s, "an_na", "Bob")
@@ -64,6 +65,7 @@ func testListUsers(t *testing.T, h home) {
 }
 
 func testUserDetail(t *testing.T, h home) {
+	t.Helper()
 	s := h.store(t)
 	ann := account(t, s, "ann", "Ann")
 	login, _, err := s.CreateLogin(t.Context(), im.NewLogin{

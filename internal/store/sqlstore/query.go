@@ -85,7 +85,7 @@ func (s *statements) look(q string) (st *sql.Stmt, room bool) {
 
 // get returns the prepared form of q, or nil if q is to be run unprepared.
 func (s *statements) get(ctx context.Context, q string) (*sql.Stmt, error) {
-	st, room := s.look(q)
+	st, room := s.look(q) //nolint:sqlclosecheck // the cache closes it
 	if st != nil || !room {
 		return st, nil
 	}
@@ -97,7 +97,7 @@ func (s *statements) get(ctx context.Context, q string) (*sql.Stmt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if other, ok := s.known[q]; ok {
-		return other, st.Close()
+		return other, st.Close() //nolint:sqlclosecheck // what is kept is not closed here
 	}
 	if s.closed {
 		return nil, st.Close()
@@ -113,7 +113,7 @@ func (s *statements) get(ctx context.Context, q string) (*sql.Stmt, error) {
 // seen again.
 func (s *statements) add(ctx context.Context, queries []string) {
 	for _, q := range queries {
-		if _, err := s.get(ctx, q); err != nil {
+		if _, err := s.get(ctx, q); err != nil { //nolint:sqlclosecheck // the cache closes it
 			return
 		}
 	}

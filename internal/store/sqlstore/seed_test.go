@@ -35,6 +35,7 @@ func session(t *testing.T, s *sqlstore.Store, token string) (im.Session, error) 
 }
 
 func testSeed(t *testing.T, h home) {
+	t.Helper()
 	s := h.store(t)
 	first := account(t, s, "ann", "Ann")
 	// Two parts, the last with an odd number of users.
@@ -71,6 +72,7 @@ func testSeed(t *testing.T, h home) {
 }
 
 func testSeededUsersTalk(t *testing.T, h home) {
+	t.Helper()
 	s := h.store(t)
 	list := seeded(t, s, sqlstore.SeedOptions{Users: 4, Pairs: true})
 	for i, v := range list {

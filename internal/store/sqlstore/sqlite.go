@@ -61,7 +61,7 @@ func openFile(path, lock, cache string) (*sql.DB, error) {
 			"synchronous(FULL)", // in WAL mode NORMAL would not flush at a commit
 			"temp_store(MEMORY)",
 			"cache_size(-" + cache + ")",
-			"wal_autocheckpoint(4000)", // pages: a batch may write 800, and a page written often is copied once
+			"wal_autocheckpoint(4000)",     // pages: a batch may write 800, and a page written often is copied once
 			"journal_size_limit(67108864)", // bytes of WAL that stay after a checkpoint
 		},
 	}
@@ -77,7 +77,7 @@ func openFile(path, lock, cache string) (*sql.DB, error) {
 // if it exists: closing it again would drop the locks that another store of this
 // process has on it.
 func makePrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the path is the operator's
 	if errors.Is(err, os.ErrExist) {
 		return os.Chmod(path, 0o600)
 	}

@@ -131,7 +131,7 @@ func (p *pool) close() error {
 }
 
 func (p *pool) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	st, err := p.stmts.get(ctx, q)
+	st, err := p.stmts.get(ctx, q) //nolint:sqlclosecheck // the cache closes it
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (p *pool) query(ctx context.Context, q string, args ...any) (*sql.Rows, err
 }
 
 func (p *pool) row(ctx context.Context, q string, args ...any) *sql.Row {
-	st, err := p.stmts.get(ctx, q)
+	st, err := p.stmts.get(ctx, q) //nolint:sqlclosecheck // the cache closes it
 	if err != nil || st == nil {
 		return p.db.QueryRowContext(ctx, q, args...) // which meets the same error
 	}

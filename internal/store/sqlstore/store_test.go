@@ -105,6 +105,7 @@ func TestSQLiteNeedsNoWarning(t *testing.T) {
 }
 
 func testMigrate(t *testing.T, h home) {
+	t.Helper()
 	s := h.openRaw(t)
 	defer func() { _ = s.Close() }()
 	if pending, err := s.Pending(t.Context()); err != nil || !pending {
@@ -133,6 +134,7 @@ func testMigrate(t *testing.T, h home) {
 }
 
 func testMigrateAtOnce(t *testing.T, h home) {
+	t.Helper()
 	const n = 5
 	stores := make([]*sqlstore.Store, n)
 	for i := range stores {
@@ -162,6 +164,7 @@ func testMigrateAtOnce(t *testing.T, h home) {
 }
 
 func testMetrics(t *testing.T, h home) {
+	t.Helper()
 	reg := prometheus.NewRegistry()
 	h.options.Metrics = reg
 	for range 2 { // a store that is opened anew may register again
@@ -192,6 +195,7 @@ func testMetrics(t *testing.T, h home) {
 }
 
 func testClosed(t *testing.T, h home) {
+	t.Helper()
 	s := h.openRaw(t)
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatalf("Migrate: %v", err)

@@ -26,7 +26,10 @@ func newFile(t *testing.T) storetest.Home {
 }
 
 // Open opens and migrates the store; the test closes it.
-func (h home) Open(t *testing.T) storetest.Store { return h.open(t) }
+func (h home) Open(t *testing.T) storetest.Store {
+	t.Helper()
+	return h.open(t)
+}
 
 func (h home) open(t *testing.T) *sqlstore.Store {
 	t.Helper()

@@ -28,8 +28,8 @@ type tx struct {
 
 // write runs fn in a transaction and commits it: on SQLite as the one writer, on
 // MySQL at READ COMMITTED. When two transactions block each other fn is run once
-// more, so it must set its results anew. fn's error rolls back. The error names
-// what was tried and matches
+// more, so it must set its results anew. An error of fn rolls back. The
+// error names what was tried and matches
 //
 //   - the *im.Error that fn returned;
 //   - im.Overloaded if a connection or a lock was not to be had in time: nothing
@@ -97,7 +97,7 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, x *tx)
 }
 
 // explain says what was tried, and gives errors of the database that a caller must
-// tell apart their code. nil stays nil, and sql.ErrNoRows recognizable.
+// tell apart their code; nil stays nil, and sql.ErrNoRows recognizable.
 func (s *Store) explain(what string, err error) error {
 	var known *im.Error
 	if err == nil {
@@ -128,14 +128,14 @@ func tooBusy() error {
 }
 
 func (x *tx) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	if st := x.stmt(ctx, q); st != nil {
+	if st := x.stmt(ctx, q); st != nil { //nolint:sqlclosecheck // the cache closes it
 		return st.QueryContext(ctx, args...)
 	}
 	return x.t.QueryContext(ctx, q, args...)
 }
 
 func (x *tx) row(ctx context.Context, q string, args ...any) *sql.Row {
-	if st := x.stmt(ctx, q); st != nil {
+	if st := x.stmt(ctx, q); st != nil { //nolint:sqlclosecheck // the cache closes it
 		return st.QueryRowContext(ctx, args...)
 	}
 	return x.t.QueryRowContext(ctx, q, args...)
@@ -143,7 +143,7 @@ func (x *tx) row(ctx context.Context, q string, args ...any) *sql.Row {
 
 // exec runs a statement that returns no rows.
 func (x *tx) exec(ctx context.Context, q string, args ...any) (sql.Result, error) {
-	if st := x.stmt(ctx, q); st != nil {
+	if st := x.stmt(ctx, q); st != nil { //nolint:sqlclosecheck // the cache closes it
 		return st.ExecContext(ctx, args...)
 	}
 	return x.t.ExecContext(ctx, q, args...)

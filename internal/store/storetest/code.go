@@ -146,13 +146,13 @@ func testCodeReturned(t *testing.T, home Home) {
 func testCodeLimits(t *testing.T, home Home) {
 	const second = time.Second
 	tests := []struct {
-		name     string
-		limits   im.CodeLimits
-		ages     []time.Duration // of the codes that are there
-		email    string          // of the next one
-		ip       string
-		wait     time.Duration // 0: it is taken
-		expireds bool          // those that are there have expired
+		name    string
+		limits  im.CodeLimits
+		ages    []time.Duration // of the codes that are there
+		email   string          // of the next one
+		ip      string
+		wait    time.Duration // 0: it is taken
+		expired bool          // those that are there have expired
 	}{
 		{name: "none", ages: []time.Duration{0, 0, 0, 0, 0}},
 		{name: "a minute", limits: im.CodeLimits{EmailMinute: 1}, ages: []time.Duration{20 * second}, wait: 40 * second},
@@ -165,7 +165,7 @@ func testCodeLimits(t *testing.T, home Home) {
 		{name: "one IP", limits: im.CodeLimits{IPHour: 1}, ages: []time.Duration{0}, email: "bob@example.org", wait: time.Hour},
 		{name: "another IP", limits: im.CodeLimits{IPHour: 1}, ages: []time.Duration{0}, ip: "192.0.2.2"},
 		{name: "open", limits: im.CodeLimits{EmailOpen: 2}, ages: []time.Duration{60 * second, 30 * second}, wait: 4 * time.Minute},
-		{name: "open of expired", limits: im.CodeLimits{EmailOpen: 2}, ages: []time.Duration{0, 0}, expireds: true},
+		{name: "open of expired", limits: im.CodeLimits{EmailOpen: 2}, ages: []time.Duration{0, 0}, expired: true},
 	}
 	w := newWorld(t, home)
 	for _, test := range tests {
@@ -176,7 +176,7 @@ func testCodeLimits(t *testing.T, home Home) {
 				us := age.Microseconds()
 				home.Exec(t, "UPDATE codes SET created_at = created_at - ?, expires_at = expires_at - ? WHERE request = ?", us, us, fmt.Sprintf("old%d", i))
 			}
-			if test.expireds {
+			if test.expired {
 				home.Exec(t, "UPDATE codes SET expires_at = 1")
 			}
 			c := newCode("next", test.limits)

@@ -84,7 +84,7 @@ func (m *MariaDB) Start(t *testing.T) {
 	// The shell waits for the end of its input, which comes when the test closes it
 	// and also when the test's process dies in whatever way.
 	const script = `"$@" </dev/null & server=$!; read -r _; kill -9 $server; wait $server`
-	m.cmd = exec.Command("/bin/sh", append([]string{ //nolint:noctx,gosec // it outlives t.Context, which ends before the cleanups
+	m.cmd = exec.Command("/bin/sh", append([]string{ //nolint:noctx // it outlives t.Context, which ends before the cleanups
 		"-c", script, "sh", program(t, "mariadbd", "mysqld"), "--no-defaults",
 	}, args...)...)
 	logs, err := os.OpenFile(filepath.Join(m.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

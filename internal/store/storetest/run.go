@@ -8,7 +8,7 @@ type theme struct {
 	test func(t *testing.T, home Home)
 }
 
-// Run holds a store to the whole suite. newHome makes a home that is empty but for
+// Run holds a store to the whole suite. What newHome makes is a home that is empty but for
 // the schema.
 func Run(t *testing.T, newHome func(t *testing.T) Home) {
 	t.Helper()
