@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/liao-im/liao/internal/gate"
 	"github.com/liao-im/liao/internal/im"
 )
 
@@ -92,6 +93,23 @@ func TestRefresh(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d.do("POST", "/v1/logins/refresh", "", obj{"refreshToken": bad}).want(t, http.StatusUnauthorized, "unauthenticated")
 		})
+	}
+}
+
+// TestRehash: with the login that proves it, a password moves to today's parameters.
+func TestRehash(t *testing.T) {
+	t.Parallel()
+	d := openDoor(t, func(o *gate.Options) { o.Passwords.Time = 3 })
+	_, _, id := d.signUp("ada")
+	for range 2 {
+		d.do("POST", "/v1/logins", "", loginOf("ada")).want(t, http.StatusCreated, "")
+		a, err := d.store.Account(t.Context(), id)
+		if err != nil || !strings.Contains(a.PasswordHash, "t=3") {
+			t.Errorf("hash after a login: got %s, %v", a.PasswordHash, err)
+		}
+	}
+	if len(d.pushed.posts) != 2 {
+		t.Errorf("pushes: got %d, want one for each new device", len(d.pushed.posts))
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"net"
 	netmail "net/mail"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -215,6 +214,3 @@ func onThisMachine(host string) bool {
 	}
 	return strings.EqualFold(host, "localhost")
 }
-
-// Addr is where mails go, for the operator's log.
-func (s *SMTP) Addr() string { return net.JoinHostPort(s.o.Host, strconv.Itoa(s.o.Port)) }

@@ -302,6 +302,32 @@ func TestNothingTells(t *testing.T) {
 	}
 }
 
+// TestOperatorCode: what an operator hands over works as a mailed code does, once.
+func TestOperatorCode(t *testing.T) {
+	t.Parallel()
+	s, table := start(t, newMailbox())
+	request, code, err := verify.OperatorCode(t.Context(), table, testKey, "ada@example.org", time.Hour)
+	if err != nil {
+		t.Fatalf("OperatorCode: %v", err)
+	}
+	check := im.CodeCheck{Request: request, Purpose: im.Reset, Email: "ada@example.org", Code: code}
+	if err := s.CheckCode(t.Context(), check); err != nil {
+		t.Errorf("the code: %v", err)
+	}
+	if err := s.CheckCode(t.Context(), check); !errors.Is(err, im.Forbidden) {
+		t.Errorf("the code again: got %v, want forbidden", err)
+	}
+}
+
+func TestResend(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, newMailbox(), func(o *verify.Options) { o.Limits.EmailMinute = 4 })
+	got, err := s.IssueCode(t.Context(), ask(im.Register, false))
+	if err != nil || got.Resend != 15*time.Second {
+		t.Errorf("with 4 mails a minute: got %v, %v; want 15 s", got.Resend, err)
+	}
+}
+
 func TestRefusedRequests(t *testing.T) {
 	t.Parallel()
 	b := newMailbox()
