@@ -123,7 +123,7 @@ func (l *Loader) readEnv(environ []string, found *problems) []given {
 			values = append(values, given{key: key, texts: []string{text}, source: "env " + name})
 			continue
 		}
-		if serviceLink(name) {
+		if serviceLink(name) || forClients(name) {
 			continue
 		}
 		_, near := nearest(name, envs, 2)
@@ -143,6 +143,12 @@ func (l *Loader) inSection(env string) bool {
 		}
 	}
 	return false
+}
+
+// forClients tells the variables that the terminal client reads; one shell often
+// has both.
+func forClients(name string) bool {
+	return name == "LIAO_GATE" || strings.HasPrefix(name, "LIAO_TALK_")
 }
 
 // serviceLink tells the variables by which Kubernetes and Docker describe

@@ -178,6 +178,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 func TestForeignVariablesPass(t *testing.T) {
 	t.Parallel()
 	env := []string{
+		"LIAO_GATE=http://127.0.0.1:8080", "LIAO_TALK_PASSWORD=x",
 		"LIAO_PORT=tcp://10.0.0.1:8080", "LIAO_PORT_8080_TCP_ADDR=10.0.0.1", "LIAO_SERVICE_HOST=10.0.0.1",
 		"LIAO_CHAT_SERVICE_PORT_HTTP=80", "LIAO_CHAT_PORT=tcp://10.0.0.1:8090", "LIAO_BINARY=/bin/liao",
 	}
