@@ -17,26 +17,26 @@ import (
 )
 
 // residentSize is the memory of this process in bytes that is in RAM.
-func residentSize(t testing.TB) int {
-	t.Helper()
+func residentSize(tb testing.TB) int {
+	tb.Helper()
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
-		t.Skip("this system does not say how much memory a process has: ", err)
+		tb.Skip("this system does not say how much memory a process has: ", err)
 	}
 	pages, err := strconv.Atoi(strings.Fields(string(b))[1])
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return pages * os.Getpagesize()
 }
 
 // idle opens n connections that have carried one frame each way and are silent now. The peers are bare
 // sockets of the same process, without goroutines.
-func idle(t testing.TB, n int) {
-	t.Helper()
+func idle(tb testing.TB, n int) {
+	tb.Helper()
 	var answered sync.WaitGroup
 	answered.Add(n)
-	addr := serve(t, transport.ServeOptions{Handle: func(ctx context.Context, c transport.Conn) {
+	addr := serve(tb, transport.ServeOptions{Handle: func(ctx context.Context, c transport.Conn) {
 		stop := context.AfterFunc(ctx, func() { _ = c.Close(0) })
 		defer stop()
 		first := true
@@ -56,7 +56,7 @@ func idle(t testing.TB, n int) {
 		}
 	}})
 	peers := make([]net.Conn, n)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		for _, p := range peers {
 			_ = p.Close()
 		}
@@ -65,16 +65,16 @@ func idle(t testing.TB, n int) {
 	for i := range peers {
 		// Several of our own addresses, so that the ports suffice.
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%100))}}
-		p, err := d.DialContext(t.Context(), "tcp", addr)
+		p, err := d.DialContext(tb.Context(), "tcp", addr)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		peers[i] = p
 		if _, err := p.Write(b); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if _, err := io.ReadFull(p, make([]byte, len(b))); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	answered.Wait()

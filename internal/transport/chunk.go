@@ -27,8 +27,8 @@ type loan struct {
 	small *small
 }
 
-func borrowLarge() loan { return loan{large: chunks.Get().(*chunk)} } //nolint:forcetypeassert,errcheck // New's type
-func borrowSmall() loan { return loan{small: smalls.Get().(*small)} } //nolint:forcetypeassert,errcheck // New's type
+func borrowLarge() loan { return loan{large: chunks.Get().(*chunk)} } //nolint:forcetypeassert // New's type
+func borrowSmall() loan { return loan{small: smalls.Get().(*small)} } //nolint:forcetypeassert // New's type
 
 func (l loan) lent() bool { return l.large != nil || l.small != nil }
 

@@ -23,32 +23,54 @@ import (
 const patience = 20 * time.Second
 
 // serve runs a server whose connections go to handle, and gives its address. Its end is the test's.
-func serve(t testing.TB, o transport.ServeOptions) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	serveOn(t, ln, o)
+func serve(tb testing.TB, o transport.ServeOptions) string {
+	tb.Helper()
+	ln := listen(tb)
+	serveOn(tb, ln, o)
 	return ln.Addr().String()
 }
 
-func serveOn(t testing.TB, ln net.Listener, o transport.ServeOptions) {
-	t.Helper()
+func listen(tb testing.TB) net.Listener {
+	tb.Helper()
+	ln, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return ln
+}
+
+// dialTCP gives a bare connection.
+func dialTCP(tb testing.TB, addr string) net.Conn {
+	tb.Helper()
+	c, err := new(net.Dialer).DialContext(tb.Context(), "tcp", addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func dialTLS(tb testing.TB, addr string, config *tls.Config) (net.Conn, error) {
+	tb.Helper()
+	return (&tls.Dialer{Config: config}).DialContext(tb.Context(), "tcp", addr)
+}
+
+func serveOn(tb testing.TB, ln net.Listener, o transport.ServeOptions) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- transport.Serve(ctx, ln, o) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("Serve: %v", err)
+			tb.Errorf("Serve: %v", err)
 		}
 	})
 }
 
 // handOut is a Handle that gives every connection to the test and keeps it until the server ends.
-func handOut(t testing.TB) (handle func(context.Context, transport.Conn), next func() transport.Conn) {
-	t.Helper()
+func handOut(tb testing.TB) (handle func(context.Context, transport.Conn), next func() transport.Conn) {
+	tb.Helper()
 	conns := make(chan transport.Conn, 1)
 	handle = func(ctx context.Context, c transport.Conn) {
 		select {
@@ -58,14 +80,14 @@ func handOut(t testing.TB) (handle func(context.Context, transport.Conn), next f
 		}
 	}
 	return handle, func() transport.Conn {
-		t.Helper()
+		tb.Helper()
 		select {
 		case c := <-conns:
 			c.SetReadDeadline(time.Now().Add(patience))
-			t.Cleanup(func() { _ = c.Close(0) })
+			tb.Cleanup(func() { _ = c.Close(0) })
 			return c
 		case <-time.After(patience):
-			t.Fatal("no connection came")
+			tb.Fatal("no connection came")
 			return nil
 		}
 	}
@@ -106,40 +128,36 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 var streams = []string{"tcp", "tls", "pipe"}
 
 // pair gives both ends of a connection: the server's, and the raw bytes of its peer.
-func pair(t testing.TB, stream string, o transport.Options) (server transport.Conn, peer net.Conn) {
-	t.Helper()
-	handle, next := handOut(t)
+func pair(tb testing.TB, stream string, o transport.Options) (server transport.Conn, peer net.Conn) {
+	tb.Helper()
+	handle, next := handOut(tb)
 	so := transport.ServeOptions{Handle: handle, Conn: o}
 	switch stream {
 	case "pipe":
 		p := newPipes()
-		serveOn(t, p, so)
+		serveOn(tb, p, so)
 		peer = p.dial()
 	case "tls":
-		cert, pool := certificate(t)
+		cert, pool := certificate(tb)
 		so.TLS = transport.ServerTLS(&tls.Config{Certificates: []tls.Certificate{cert}})
-		c, err := tls.Dial("tcp", serve(t, so), &tls.Config{RootCAs: pool})
+		c, err := dialTLS(tb, serve(tb, so), &tls.Config{RootCAs: pool})
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		peer = c
 	case "tcp":
-		c, err := net.Dial("tcp", serve(t, so))
-		if err != nil {
-			t.Fatal(err)
-		}
-		peer = c
+		peer = dialTCP(tb, serve(tb, so))
 	}
-	t.Cleanup(func() { _ = peer.Close() })
+	tb.Cleanup(func() { _ = peer.Close() })
 	return next(), peer
 }
 
 // certificate makes one for 127.0.0.1 that vouches for itself.
-func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
+func certificate(tb testing.TB) (tls.Certificate, *x509.CertPool) {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
@@ -147,11 +165,11 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
@@ -168,49 +186,49 @@ func frame(id uint32, size int) wire.Frame {
 }
 
 // send writes bytes as the peer, and does not wait until they are read.
-func send(t testing.TB, peer net.Conn, b []byte) {
-	t.Helper()
+func send(tb testing.TB, peer net.Conn, b []byte) {
+	tb.Helper()
 	sent := make(chan error, 1)
 	go func() {
 		_, err := peer.Write(b)
 		sent <- err
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = peer.Close()
-		if err := <-sent; err != nil && !t.Failed() {
-			t.Logf("the peer's write: %v", err)
+		if err := <-sent; err != nil && !tb.Failed() {
+			tb.Logf("the peer's write: %v", err)
 		}
 	})
 }
 
 // want reads one frame and compares it.
-func want(t testing.TB, c transport.Conn, w wire.Frame) {
-	t.Helper()
+func want(tb testing.TB, c transport.Conn, w wire.Frame) {
+	tb.Helper()
 	f, err := c.ReadFrame()
 	if err != nil {
-		t.Fatalf("frame %d of %d bytes: %v", w.ID, len(w.Body), err)
+		tb.Fatalf("frame %d of %d bytes: %v", w.ID, len(w.Body), err)
 	}
 	if f.Codec != w.Codec || f.Type != w.Type || f.ID != w.ID || string(f.Body) != string(w.Body) {
-		t.Fatalf("got frame %v %v %d with %d bytes, want %v %v %d with %d bytes",
+		tb.Fatalf("got frame %v %v %d with %d bytes, want %v %v %d with %d bytes",
 			f.Codec, f.Type, f.ID, len(f.Body), w.Codec, w.Type, w.ID, len(w.Body))
 	}
 }
 
 // webServer serves WebSockets and gives the URL to dial.
-func webServer(t testing.TB, o transport.WebSocketOptions) string {
-	t.Helper()
+func webServer(tb testing.TB, o transport.WebSocketOptions) string {
+	tb.Helper()
 	srv := httptest.NewServer(transport.NewWebSocketHandler(o))
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	return strings.Replace(srv.URL, "http", "ws", 1)
 }
 
-func dial(t testing.TB, o transport.DialOptions) transport.Conn {
-	t.Helper()
-	c, err := transport.Dial(t.Context(), o)
+func dial(tb testing.TB, o transport.DialOptions) transport.Conn {
+	tb.Helper()
+	c, err := transport.Dial(tb.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close(0) })
+	tb.Cleanup(func() { _ = c.Close(0) })
 	c.SetReadDeadline(time.Now().Add(patience))
 	return c
 }

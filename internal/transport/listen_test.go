@@ -68,10 +68,7 @@ func TestServeEnds(t *testing.T) {
 		})
 	})
 	t.Run("when the listener is closed under it", func(t *testing.T) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		ln := listen(t)
 		_ = ln.Close()
 		if err := transport.Serve(t.Context(), ln, transport.ServeOptions{}); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("got %v, want that the listener is closed", err)
@@ -122,7 +119,7 @@ func TestServeTLS(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.config.RootCAs = pool
-			peer, err := tls.Dial("tcp", addr, tt.config)
+			peer, err := dialTLS(t, addr, tt.config)
 			if tt.refused {
 				if err == nil {
 					t.Error("the handshake succeeded")
@@ -137,10 +134,7 @@ func TestServeTLS(t *testing.T) {
 		})
 	}
 	t.Run("half a handshake", func(t *testing.T) {
-		peer, err := net.Dial("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
+		peer := dialTCP(t, addr)
 		if _, err := io.Copy(io.Discard, peer); err != nil {
 			t.Errorf("got %v, want to be hung up on", err)
 		}
@@ -171,11 +165,7 @@ func TestServeBehindProxy(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			handle, next := handOut(t)
 			addr := serve(t, transport.ServeOptions{Handle: handle, Proxies: tt.proxies, HandshakeTimeout: time.Second})
-			peer, err := net.Dial("tcp", addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer peer.Close()
+			peer := dialTCP(t, addr)
 			if _, err := peer.Write(append(tt.sent, wire.AppendFrame(nil, frame(1, 3))...)); err != nil {
 				t.Fatal(err)
 			}

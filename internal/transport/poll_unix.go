@@ -57,7 +57,7 @@ func (p *poller) readNow(fd uintptr) bool {
 		s.grow(p.need)
 		into = s.buf[s.end:]
 	}
-	n, err := readIgnoringSignals(int(fd), into) //nolint:gosec // a descriptor is a small int
+	n, err := readIgnoringSignals(int(fd), into)
 	switch {
 	case err == syscall.EAGAIN: //nolint:errorlint // straight from the system call
 		l.giveBack()
@@ -82,7 +82,7 @@ func (p *poller) readNow(fd uintptr) bool {
 func readIgnoringSignals(fd int, b []byte) (int, error) {
 	for {
 		n, err := syscall.Read(fd, b)
-		if err != syscall.EINTR { //nolint:errorlint // straight from the system call
+		if err != syscall.EINTR {
 			return n, err
 		}
 	}

@@ -45,21 +45,21 @@ func (*trickle) SetReadDeadline(time.Time) error { return nil }
 
 // sockets gives both ends of a connection that can be polled. Bytes do not wait in it: what is written
 // is there to read.
-func sockets(t testing.TB) (ours, theirs net.Conn) {
-	t.Helper()
+func sockets(tb testing.TB) (ours, theirs net.Conn) {
+	tb.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ends := make([]net.Conn, 2)
 	for i, fd := range fds {
 		f := os.NewFile(uintptr(fd), "socketpair")
 		if ends[i], err = net.FileConn(f); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		_ = f.Close()
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = ends[0].Close()
 		_ = ends[1].Close()
 	})

@@ -15,7 +15,6 @@ func setAckTimeout(c *net.TCPConn, d time.Duration) {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) {
-		//nolint:gosec // a descriptor is a small int
 		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(d.Milliseconds()))
 	})
 }

@@ -63,8 +63,8 @@ type invalid struct {
 }
 
 // vectors are the examples of examples_test.go in all their forms.
-func vectors(t testing.TB) []vector {
-	t.Helper()
+func vectors(tb testing.TB) []vector {
+	tb.Helper()
 	var all []vector
 	for _, e := range examples() {
 		v := vector{
@@ -74,7 +74,7 @@ func vectors(t testing.TB) []vector {
 		form := func(f wire.Form) []byte {
 			b, err := f.Encode(nil, e.typ, e.id, e.body)
 			if err != nil {
-				t.Fatalf("%s: %v", e.name, err)
+				tb.Fatalf("%s: %v", e.name, err)
 			}
 			return b
 		}
