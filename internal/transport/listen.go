@@ -148,12 +148,12 @@ func ServerTLS(base *tls.Config) *tls.Config {
 
 // Limits of a line whose other end does not answer any more.
 const (
-	// keepIdle is longer than a heartbeat: a live client never costs the kernel's probes, which would
+	// The idle time is longer than a heartbeat: a live client never costs the kernel's probes, which would
 	// wake a phone's radio.
 	keepIdle     = 2 * time.Minute
 	keepInterval = 15 * time.Second
 	keepCount    = 4
-	// ackTimeout is how long written bytes may go without the peer's kernel acknowledging them.
+	// How long written bytes may go without the peer's kernel acknowledging them.
 	ackTimeout = 30 * time.Second
 )
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -32,8 +33,8 @@ func (p Proxies) ClientAddr(r *http.Request) netip.AddrPort {
 		return unmap(peer)
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		addr, ok := parseHop(strings.TrimSpace(hops[i]))
+	for _, hop := range slices.Backward(hops) {
+		addr, ok := parseHop(strings.TrimSpace(hop))
 		if !ok {
 			break
 		}
@@ -63,7 +64,7 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 const (
 	proxySignature = "\r\n\r\n\x00\r\nQUIT\n"
 	proxyHeadLen   = 16
-	// maxProxyTail bounds what may follow the head, in bytes: the longest addresses are 216, and
+	// The most bytes that may follow the head: the longest addresses are 216, and
 	// proxies add some hundred of their own.
 	maxProxyTail = 2048
 

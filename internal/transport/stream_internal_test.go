@@ -91,8 +91,8 @@ func cuts() (cuts [][2][]byte) {
 		{two, {0}},
 		{two, {0, 255, 11, 3}},
 		{slices.Repeat(one, 9), {12, 13, 14, 200}},
-		{append(one[:len(one):len(one)], "GET /"...), {5}},
-		{append(one[:len(one):len(one)], "\x4c\x02\x00\x01\x00\x00\x00\x01\xff\xff\xff\xff"...), {}},
+		{append(slices.Clip(one), "GET /"...), {5}},
+		{append(slices.Clip(one), "\x4c\x02\x00\x01\x00\x00\x00\x01\xff\xff\xff\xff"...), {}},
 		{two[:100], {99}},
 		{slices.Repeat(two, 3), {255}},
 	}
@@ -174,7 +174,7 @@ func FuzzWholeMessage(f *testing.F) {
 			t.Errorf("% x is no whole message", b[:2])
 		}
 		// Without its last byte, if it fills b, it is not whole.
-		for n := len(b) - 1; n >= 0; n-- {
+		for n := range slices.Backward(b) {
 			if !wholeMessage(b[:n]) {
 				return
 			}
@@ -218,7 +218,7 @@ func TestWaitingHoldsNoBuffer(t *testing.T) {
 		keep int
 	}{
 		"between frames": {b, 0},
-		"in a frame":     {append(b[:len(b):len(b)], b[:40]...), 40},
+		"in a frame":     {append(slices.Clip(b), b[:40]...), 40},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := theirs.Write(tt.sent); err != nil {

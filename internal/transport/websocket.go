@@ -143,7 +143,8 @@ func (c *webSocketConn) ReadFrame() (wire.Frame, error) {
 	if err != nil {
 		return wire.Frame{}, c.explain(err, false)
 	}
-	if !c.kind.CompareAndSwap(0, int32(kind)) && c.kind.Load() != int32(kind) {
+	//nolint:gosec // a message type is 1 or 2
+	if k := int32(kind); !c.kind.CompareAndSwap(0, k) && c.kind.Load() != k {
 		return wire.Frame{}, &wire.Violation{
 			Codec: wire.JSON,
 			Text:  "text and binary messages may not be mixed",

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ func webPair(t *testing.T, o transport.Options) (server transport.Conn, peer *we
 	ctx, cancel := context.WithCancel(t.Context())
 	url := webServer(t, transport.WebSocketOptions{Handle: handle, Conn: o, Context: ctx})
 	t.Cleanup(cancel)
+	//nolint:bodyclose // a successful handshake has no body
 	peer, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Subprotocols: []string{transport.Subprotocol}})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +117,7 @@ func TestWebSocketViolations(t *testing.T) {
 		sent  []message
 		codec wire.Codec
 	}{
-		{"two frames in a message", 0, []message{{binary, append(one[:len(one):len(one)], one...)}}, wire.Protobuf},
+		{"two frames in a message", 0, []message{{binary, append(slices.Clip(one), one...)}}, wire.Protobuf},
 		{"half a frame", 0, []message{{binary, one[:14]}}, wire.Protobuf},
 		{"an empty message", 0, []message{{binary, nil}}, 0},
 		{"garbage", 0, []message{{binary, []byte("hello")}}, 0},

@@ -69,7 +69,7 @@ func (c Codec) Append(dst []byte, m proto.Message) ([]byte, error) {
 	return out, nil
 }
 
-// compact removes the white space outside strings from b[start:], in place. protojson adds some at
+// compact removes the white space outside strings from b[start:], in place. The encoder adds some at
 // random, so that nobody relies on its bytes; we want ours to be the same each time.
 func compact(b []byte, start int) []byte {
 	w := start

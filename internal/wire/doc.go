@@ -14,5 +14,6 @@
 // In the order of the trip: frame.go (the header), text.go (the same frame as a WebSocket text
 // message), codec.go (bodies to messages and back), limits.go (what is refused unread), bodies.go
 // (which message each type carries). The messages themselves are in clientpb, generated from
-// proto/liao/client/v1/client.proto. testdata/vectors holds examples for writers of other clients.
+// proto/liao/client/v1/client.proto. Examples for writers of other clients are in
+// testdata/vectors.
 package wire

@@ -14,10 +14,10 @@ import (
 
 // The text form carries a frame as {"type":"SEND","id":7,"body":{...}}.
 const (
-	// textOverhead is what the text form may need around a body: the names, an id, the longest type,
+	// What the text form may need around a body: the names, an id, the longest type,
 	// some white space and a few members that we do not know.
 	textOverhead = 512
-	// maxMembers bounds the members of the outer object, known or not.
+	// It bounds the members of the outer object, known or not.
 	maxMembers = 16
 )
 
@@ -107,7 +107,7 @@ type member struct {
 	value []byte
 }
 
-// splitObject gives the members of the object that b is. b is valid JSON, so this looks for ends only.
+// splitObject gives the members of the object that b is, which must be valid JSON: this looks for ends only.
 // A text says why it is refused.
 func splitObject(b []byte) (members []member, refusal string) {
 	b = trim(b)
