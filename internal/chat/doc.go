@@ -15,13 +15,13 @@
 //     touches it, and a panic over one frame ends one connection at most.
 //
 // In the order of the trip: needs.go (what the room asks of others), service.go,
-// session.go (from a frame to its handler), hello.go, send.go with poison.go,
+// session.go (from a frame to its handler), workers.go (who calls the store), hello.go, send.go with poison.go,
 // deliver.go (the push), away.go (the push to other nodes), hub.go (who is here),
 // outbox.go (what waits to be written), goaway.go (how a connection ends).
 //
 // What else is asked: history.go, sync.go with cursor.go, read.go, typing.go,
 // friends.go with contacts.go. What goes on beside: heartbeat.go, lease.go,
-// routes.go, revoke.go, presence.go, sightings.go, hints.go, drain.go.
+// routes.go, revoke.go, presence.go, sightings.go, hints.go, tidy.go, drain.go.
 // What all of them use: bodies.go (domain to wire and back), errors.go, limits.go,
 // metrics.go.
 package chat

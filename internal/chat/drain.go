@@ -115,7 +115,8 @@ func (v *Service) Drain(ctx context.Context) error {
 }
 
 // Close ends all connections at once, if Drain has not, waits until what was read
-// from them is committed or refused, and ends everything that Start began.
+// from them is committed or refused, and ends everything that New and Start began.
+// It is called once.
 func (v *Service) Close() error {
 	inside, empty := v.doors.drain()
 	for _, s := range inside {
@@ -129,6 +130,7 @@ func (v *Service) Close() error {
 		(*stop)()
 	}
 	v.loops.Wait()
+	v.workers.close()
 	ctx, cancel := context.WithTimeout(context.Background(), sightingsTimeout)
 	defer cancel()
 	v.storeSightings(ctx)

@@ -49,7 +49,9 @@ func (s *session) greet() bool {
 		s.hangUp(bye)
 		return false
 	}
-	return s.admit(f)
+	admitted := false
+	s.v.workers.do(func() { admitted = s.admit(f) })
+	return admitted
 }
 
 // admit proves who says HELLO and makes the session one that others can find.

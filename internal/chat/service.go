@@ -81,6 +81,7 @@ type Service struct {
 
 	appends   *batch.Batcher[im.Draft, im.Appended]
 	reads     *batch.Batcher[im.ReadMark, im.Marked]
+	workers   *workers
 	poison    poison
 	hub       hub
 	hints     hints
@@ -114,7 +115,7 @@ func New(o Options) (*Service, error) {
 		sendRate:    newRate(o.Limits.SendsPerSecond, o.Limits.SendBurst),
 		requestRate: newRate(o.Limits.RequestsPerSecond, o.Limits.RequestBurst),
 		lobby:       o.Lobby, log: or(o.Logger, discard), audit: or(o.Audit, discard),
-		start: time.Now(),
+		start: time.Now(), workers: newWorkers(),
 	}
 	var err error
 	v.met, err = newMetrics(o.Metrics,
@@ -162,6 +163,7 @@ func (v *Service) Start(ctx context.Context) error {
 	v.every(life, presenceEvery, v.tellPresence)
 	v.every(life, sightingsEvery, v.storeSightings)
 	v.every(life, hintEvery, v.sendHints)
+	v.every(life, tidyEvery, v.tidyUp())
 	v.every(life, min(max(v.heartbeat/8, 10*time.Millisecond), time.Second), v.checkHearts)
 	return nil
 }

@@ -60,18 +60,18 @@ type request func(s *session, f wire.Frame) error
 var requests = map[wire.Type]request{
 	clientpb.Type_PING:           on((*session).ping),
 	clientpb.Type_PONG:           on((*session).pong),
-	clientpb.Type_HISTORY:        on((*session).history),
-	clientpb.Type_SYNC:           on((*session).sync),
+	clientpb.Type_HISTORY:        deep(on((*session).history)),
+	clientpb.Type_SYNC:           deep(on((*session).sync)),
 	clientpb.Type_READ:           on((*session).read),
-	clientpb.Type_TYPING:         on((*session).typing),
-	clientpb.Type_FIND_USERS:     on((*session).findUsers),
-	clientpb.Type_REQUEST_FRIEND: on((*session).requestFriend),
-	clientpb.Type_ANSWER_FRIEND:  on((*session).answerFriend),
-	clientpb.Type_FRIENDS:        on((*session).friends),
-	clientpb.Type_REMOVE_FRIEND:  on((*session).removeFriend),
-	clientpb.Type_BLOCK:          on((*session).block),
-	clientpb.Type_UNBLOCK:        on((*session).unblock),
-	clientpb.Type_REMARK:         on((*session).remark),
+	clientpb.Type_TYPING:         deep(on((*session).typing)),
+	clientpb.Type_FIND_USERS:     deep(on((*session).findUsers)),
+	clientpb.Type_REQUEST_FRIEND: deep(on((*session).requestFriend)),
+	clientpb.Type_ANSWER_FRIEND:  deep(on((*session).answerFriend)),
+	clientpb.Type_FRIENDS:        deep(on((*session).friends)),
+	clientpb.Type_REMOVE_FRIEND:  deep(on((*session).removeFriend)),
+	clientpb.Type_BLOCK:          deep(on((*session).block)),
+	clientpb.Type_UNBLOCK:        deep(on((*session).unblock)),
+	clientpb.Type_REMARK:         deep(on((*session).remark)),
 }
 
 // Requests returns the types of all frames that a client may send, so that a test
@@ -96,6 +96,14 @@ func on[M any, P interface {
 		ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 		defer cancel()
 		return serve(s, ctx, f.ID, m)
+	}
+}
+
+// deep makes a request be served by one of the workers, because it calls the store.
+func deep(serve request) request {
+	return func(s *session, f wire.Frame) (err error) {
+		s.v.workers.do(func() { err = serve(s, f) })
+		return err
 	}
 }
 

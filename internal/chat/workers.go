@@ -1,0 +1,100 @@
+package chat
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// workersMost is somewhat above what a store answers at a time, so that nobody waits
+// here who would not wait there.
+const workersMost = 64
+
+// workers are a few goroutines that call the store for the sessions. A store's calls
+// go deep, and a goroutine keeps the stack that its deepest call needed until the
+// garbage collector has halved it several times: nineteen thousand sessions that
+// have once said HELLO would hold 9 KiB of it each. So the deep stacks belong to
+// these few, and those of the sessions stay small.
+//
+// It is a call and no stage: who asks waits for the answer.
+type workers struct {
+	jobs chan *job // unbuffered: a worker that is free takes it
+	stop chan struct{}
+
+	mu      sync.Mutex
+	started int
+	live    sync.WaitGroup
+}
+
+// job is one call.
+type job struct {
+	f     func()
+	panic *stackedPanic
+	done  chan struct{} // capacity 1
+}
+
+// stackedPanic is what f panicked with, to be raised again where f was asked for.
+type stackedPanic struct {
+	value any
+	stack []byte
+}
+
+func (p *stackedPanic) String() string { return fmt.Sprintf("%v\n%s", p.value, p.stack) }
+
+func newWorkers() *workers {
+	return &workers{jobs: make(chan *job), stop: make(chan struct{})}
+}
+
+// do calls f on one of the workers and returns when f has; it panics if f did. It must
+// not be called after close, nor by f.
+func (w *workers) do(f func()) {
+	j := &job{f: f, done: make(chan struct{}, 1)}
+	select {
+	case w.jobs <- j:
+	default:
+		if !w.start(j) {
+			w.jobs <- j
+		}
+	}
+	<-j.done
+	if j.panic != nil {
+		panic(j.panic) //nolint:forbidigo // not ours: it goes on where it would have gone
+	}
+}
+
+// start begins a further worker with its first job, unless there are enough.
+func (w *workers) start(j *job) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.started == workersMost {
+		return false
+	}
+	w.started++
+	w.live.Go(func() {
+		for {
+			j.run()
+			select {
+			case j = <-w.jobs:
+			case <-w.stop:
+				return
+			}
+		}
+	})
+	return true
+}
+
+func (j *job) run() {
+	defer func() {
+		if r := recover(); r != nil {
+			j.panic = &stackedPanic{r, debug.Stack()}
+		}
+		j.done <- struct{}{}
+	}()
+	j.f()
+}
+
+// close ends the workers once each has done what it does.
+func (w *workers) close() {
+	close(w.stop)
+	w.live.Wait()
+}
