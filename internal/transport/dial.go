@@ -127,8 +127,9 @@ func dialWebSocket(ctx context.Context, u *url.URL, o DialOptions) (Conn, error)
 		once.CloseIdleConnections()
 		return nil, err
 	}
-	_ = raw.SetDeadline(time.Time{})
-	c := newWebSocketConn(ws, raw, addrOf(raw), o.Conn)
+	socket := underTLS(raw)
+	_ = socket.SetDeadline(time.Time{})
+	c := newWebSocketConn(ws, socket, addrOf(socket), o.Conn)
 	kind := websocket.MessageBinary
 	if o.Text {
 		kind = websocket.MessageText

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -204,11 +206,16 @@ func TestDial(t *testing.T) {
 	plain := serve(t, transport.ServeOptions{Handle: echo})
 	secure := serve(t, transport.ServeOptions{Handle: echo, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
 	web := webServer(t, transport.WebSocketOptions{Handle: echo})
+	secureWeb := httptest.NewUnstartedServer(transport.NewWebSocketHandler(transport.WebSocketOptions{Handle: echo}))
+	secureWeb.TLS = transport.ServerTLS(&tls.Config{Certificates: []tls.Certificate{cert}})
+	secureWeb.StartTLS()
+	t.Cleanup(secureWeb.Close)
 	trust := &tls.Config{RootCAs: pool}
 	for name, o := range map[string]transport.DialOptions{
 		"tcp": {Address: "tcp://" + plain},
 		"tls": {Address: "tls://" + secure, TLS: trust},
 		"ws":  {Address: web + "/v1/ws"},
+		"wss": {Address: strings.Replace(secureWeb.URL, "https", "wss", 1), TLS: trust},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := dial(t, o)
@@ -220,6 +227,9 @@ func TestDial(t *testing.T) {
 				t.Fatal(err)
 			}
 			want(t, c, f)
+			if _, err := c.ReadFrame(); err != io.EOF { //nolint:errorlint // promised bare
+				t.Errorf("got %v, want EOF", err)
+			}
 		})
 	}
 	for name, o := range map[string]transport.DialOptions{

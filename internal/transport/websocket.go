@@ -3,6 +3,7 @@ package transport
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -71,10 +72,11 @@ func NewWebSocketHandler(o WebSocketOptions) http.Handler {
 			o.Log.DebugContext(r.Context(), "websocket handshake failed", "addr", r.RemoteAddr, "err", err)
 			return
 		}
-		tune(hw.conn)
+		socket := underTLS(hw.conn)
+		tune(socket)
 		// What the HTTP server set for the request does not hold for what it has become.
-		_ = hw.conn.SetDeadline(time.Time{})
-		c := newWebSocketConn(ws, hw.conn, o.Proxies.ClientAddr(r), o.Conn)
+		_ = socket.SetDeadline(time.Time{})
+		c := newWebSocketConn(ws, socket, o.Proxies.ClientAddr(r), o.Conn)
 		c.incoming = hw.incoming
 		defer func() { _ = c.Close(0) }()
 		o.Handle(o.Context, c)
@@ -108,10 +110,19 @@ func (h *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, nil
 }
 
+// underTLS is the socket below conn. Deadlines on it are those of conn; closing it hangs up at once,
+// where closing TLS would first take its time to say so.
+func underTLS(conn net.Conn) net.Conn {
+	if tc, ok := conn.(*tls.Conn); ok {
+		return tc.NetConn()
+	}
+	return conn
+}
+
 // webSocketConn is a Conn whose frames are WebSocket messages.
 type webSocketConn struct {
 	ws       *websocket.Conn
-	socket   net.Conn // under ws
+	socket   net.Conn // under ws, and under TLS if that is between them
 	remote   netip.AddrPort
 	due      deadlines
 	incoming *bufio.Reader // what ws reads from, to look into; nil on the client's side
