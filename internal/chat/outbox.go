@@ -45,7 +45,8 @@ type outbox struct {
 	closed  bool
 	room    chan struct{} // not nil while the session's goroutine waits for room
 	bound   *time.Timer   // ends what finish began; nil before
-	gone    chan struct{} // closed once the connection is
+	gone    chan struct{} // closed once the connection is; made when somebody waits for it
+	settled bool          // the connection is closed
 }
 
 // parcel is one encoded frame.
@@ -167,14 +168,14 @@ func (o *outbox) awaitRoom() bool {
 		o.mu.Unlock()
 		return true
 	}
-	room := make(chan struct{})
+	room, gone := make(chan struct{}), o.closing()
 	o.room = room
 	o.mu.Unlock()
 	timer := time.NewTimer(answerPatience)
 	defer timer.Stop()
 	select {
 	case <-room:
-	case <-o.gone:
+	case <-gone:
 	case <-timer.C:
 		return false
 	}
@@ -223,7 +224,7 @@ func (o *outbox) write() {
 		}
 	}
 	o.writing = false
-	if cap(o.waiting) > 4 { // an idle connection keeps next to nothing
+	if cap(o.waiting) > 2 { // an idle connection keeps next to nothing
 		o.waiting = nil
 	}
 	closing := o.closable()
@@ -270,9 +271,31 @@ func (o *outbox) close() {
 // settle says that the connection is closed.
 func (o *outbox) settle() {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.settled = true
 	if o.bound != nil {
 		o.bound.Stop()
 	}
+	if o.gone != nil {
+		close(o.gone)
+	}
+}
+
+// closing returns what settle closes. The caller holds mu.
+func (o *outbox) closing() <-chan struct{} {
+	if o.gone == nil {
+		o.gone = make(chan struct{})
+		if o.settled {
+			close(o.gone)
+		}
+	}
+	return o.gone
+}
+
+// awaitClosed waits until the connection is closed.
+func (o *outbox) awaitClosed() {
+	o.mu.Lock()
+	gone := o.closing()
 	o.mu.Unlock()
-	close(o.gone)
+	<-gone
 }

@@ -12,7 +12,7 @@ import (
 
 // read moves the own watermark; OK comes after the commit. Watermarks of many users
 // are written together, as sends are.
-func (s *session) read(_ context.Context, id uint32, m *clientpb.Read) error {
+func (s *session) read(id uint32, m *clientpb.Read) error {
 	conv, err := checkConv(m.GetConv())
 	if err != nil {
 		return err

@@ -209,6 +209,14 @@ func (v *Service) guarded(ctx context.Context, f func(context.Context)) {
 // a listener's Handle wants; ctx ends waiting in the lobby only, since a connection
 // outlives its listener until Drain.
 func (v *Service) Serve(ctx context.Context, conn transport.Conn) {
+	if s := v.receive(ctx, conn); s != nil {
+		s.run()
+		v.release(s)
+	}
+}
+
+// receive lets a connection in. Nil: it was turned away, and is closed.
+func (v *Service) receive(ctx context.Context, conn transport.Conn) *session {
 	s := newSession(v, conn)
 	if v.lobby != nil {
 		leave, err := v.lobby.Enter(ctx, conn.RemoteAddr().Addr())
@@ -217,19 +225,24 @@ func (v *Service) Serve(ctx context.Context, conn transport.Conn) {
 				reason: clientpb.Reason_BUSY, retry: jitter(busyRetry),
 				text: "too many connections from here have not said HELLO",
 			})
-			<-s.out.gone
-			return
+			s.out.awaitClosed()
+			return nil
 		}
 		s.leaveLobby = leave
 	}
 	if !v.doors.enter(s) {
+		s.leftLobby()
 		s.hangUp(v.leaving())
-		<-s.out.gone
-		return
+		s.out.awaitClosed()
+		return nil
 	}
 	v.connected.Add(1)
 	v.met.connections.Inc()
-	s.serve()
+	return s
+}
+
+// release forgets a connection that is closed.
+func (v *Service) release(s *session) {
 	v.met.connections.Dec()
 	v.connected.Add(-1)
 	v.doors.leave(s)

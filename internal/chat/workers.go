@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// workersMost is somewhat above what a store answers at a time, so that nobody waits
-// here who would not wait there.
-const workersMost = 64
+// workersMost is about what a store answers at a time, so that nobody waits here who
+// would not wait there.
+const workersMost = 32
 
 // workers are a few goroutines that call the store for the sessions. A store's calls
 // go deep, and a goroutine keeps the stack that its deepest call needed until the
