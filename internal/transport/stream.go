@@ -28,7 +28,7 @@ type stream struct {
 	buf        []byte
 	begin, end int
 	loan       loan
-	first      [wire.HeaderLen]byte // where a read waits that needs a buffer, until more is known
+	first      [wire.HeaderLen]byte // where a read waits, until there is something to borrow a buffer for
 
 	vector net.Buffers // frames on their way into one system call
 }
@@ -119,14 +119,6 @@ func (s *stream) settle() {
 		s.buf = nil
 	}
 	s.begin, s.end = 0, len(rest)
-}
-
-// adopt makes n bytes, read into l after the bytes that waited, the buffer.
-func (s *stream) adopt(l loan, n int) {
-	b := l.bytes()
-	copy(b, s.buf[:s.end])
-	s.buf, s.loan = b, l
-	s.end += n
 }
 
 // grow makes room in a buffer of our own for some of a frame of need bytes: never more than what came,

@@ -244,6 +244,41 @@ func TestWaitingHoldsNoBuffer(t *testing.T) {
 	}
 }
 
+// TestRestAtTheEndOfABuffer: what is missing of a frame that fills a buffer comes alone, and with more
+// behind it.
+func TestRestAtTheEndOfABuffer(t *testing.T) {
+	next := wire.AppendFrame(nil, wire.Frame{Codec: wire.JSON, Type: clientpb.Type_SEND, ID: 2, Body: []byte("next")})
+	for _, size := range []int{chunkLen - 1, chunkLen, chunkLen + 1, smallLen} {
+		body := make([]byte, size-wire.HeaderLen)
+		for i := range body {
+			body[i] = byte(i * 7)
+		}
+		b := wire.AppendFrame(nil, wire.Frame{Codec: wire.JSON, Type: clientpb.Type_SEND, ID: 1, Body: body})
+		for missing := 1; missing < 15; missing++ {
+			ours, theirs := sockets(t)
+			s := newStream(ours, ours, netip.AddrPort{}, Options{MaxBody: wire.MaxBody})
+			for _, piece := range [][]byte{b[:len(b)-missing], append(slices.Clip(b[len(b)-missing:]), next...)} {
+				if _, err := theirs.Write(piece); err != nil {
+					t.Fatal(err)
+				}
+				if len(piece) > 100 {
+					s.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
+					if _, err := s.ReadFrame(); !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Fatalf("got %v, want a deadline", err)
+					}
+					s.SetReadDeadline(time.Time{})
+				}
+			}
+			for id, want := range []string{string(body), "next"} {
+				f, err := s.ReadFrame()
+				if err != nil || f.ID != uint32(id+1) || string(f.Body) != want {
+					t.Fatalf("size %d, %d missing: got frame %d of %d bytes, %v", size, missing, f.ID, len(f.Body), err)
+				}
+			}
+		}
+	}
+}
+
 // TestReadFrameMakesNoGarbage: a frame that comes whole costs no allocation.
 func TestReadFrameMakesNoGarbage(t *testing.T) {
 	ours, theirs := sockets(t)
