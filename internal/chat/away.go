@@ -32,7 +32,7 @@ func (v *Service) pushAway(ctx context.Context, users []im.UserID, posts []im.Po
 		routes, err := v.routes.RoutesOf(ctx, users)
 		if err != nil {
 			v.met.drops[dropLookup].Inc()
-			v.logTrouble("routes could not be looked up", "users", len(users), "err", err)
+			v.trouble().WarnContext(ctx, "routes could not be looked up", "users", len(users), "err", err)
 			v.hints.add(users...)
 			return
 		}
@@ -41,7 +41,7 @@ func (v *Service) pushAway(ctx context.Context, users []im.UserID, posts []im.Po
 			stale, err := v.peers.Push(ctx, node, there, postsFor(posts, there))
 			if err != nil {
 				v.met.drops[dropPeer].Inc()
-				v.logTrouble("a node could not be reached", "peer", node, "err", err)
+				v.trouble().WarnContext(ctx, "a node could not be reached", "peer", node, "err", err)
 				v.hints.add(usersOf(there)...)
 				continue
 			}
@@ -143,7 +143,7 @@ func (v *Service) hangUpRoute(r im.Route) {
 	v.background(awayTimeout, func(ctx context.Context) {
 		if err := v.peers.HangUp(ctx, r); err != nil {
 			// That node finds out by itself when it writes its routes again.
-			v.logTrouble("a replaced connection could not be ended", "peer", r.Node, "err", err)
+			v.trouble().WarnContext(ctx, "a replaced connection could not be ended", "peer", r.Node, "err", err)
 		}
 	})
 }

@@ -157,7 +157,7 @@ func (v *Service) online(ctx context.Context, friends []im.Friend) map[im.UserID
 	defer cancel()
 	routes, err := v.routes.RoutesOf(ctx, elsewhere)
 	if err != nil {
-		v.logTrouble("who is on line could not be looked up", "users", len(elsewhere), "err", err)
+		v.trouble().WarnContext(ctx, "who is on line could not be looked up", "users", len(elsewhere), "err", err)
 		return online
 	}
 	for _, r := range routes {

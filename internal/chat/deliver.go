@@ -75,7 +75,7 @@ func (v *Service) deliver(posts []im.Post, from *session) {
 		}
 		if l.failed != nil {
 			v.met.drops[dropEncode].Inc()
-			v.logTrouble("an entry could not be encoded", "conv", posts[i].Entry.Conv, "seq", posts[i].Entry.Seq, "err", l.failed)
+			v.trouble().Warn("an entry could not be encoded", "conv", posts[i].Entry.Conv, "seq", posts[i].Entry.Seq, "err", l.failed)
 			v.hintMembers(posts[i : i+1])
 		}
 	}

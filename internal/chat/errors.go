@@ -39,14 +39,13 @@ func wireError(e *im.Error) *clientpb.Error {
 func millis(d time.Duration) uint32 {
 	const day = 24 * time.Hour
 	d = min(max(d, 0), day)
-	return uint32((d + time.Millisecond - 1) / time.Millisecond) //nolint:gosec // a day has 86,400,000
+	return uint32((d + time.Millisecond - 1) / time.Millisecond)
 }
 
 // isRefusal says whether err is one that a person may read: the others are ours,
 // and belong into the log.
 func isRefusal(err error) bool {
-	var e *im.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*im.Error](err); ok {
 		return e.Code != im.Internal
 	}
 	var c im.Code

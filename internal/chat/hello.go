@@ -58,8 +58,7 @@ func (s *session) greet() bool {
 func (s *session) admit(f wire.Frame) bool {
 	var m clientpb.Hello
 	if err := f.Codec.Unmarshal(f.Body, &m); err != nil {
-		var v *wire.Violation
-		if errors.As(err, &v) {
+		if v, ok := errors.AsType[*wire.Violation](err); ok {
 			s.breach(v.Detail())
 			return false
 		}
@@ -102,7 +101,7 @@ func (s *session) claimRoute() bool {
 	s.claimed = true
 	states, err := s.v.routes.PutRoutes(ctx, []im.Route{s.route()})
 	if err != nil {
-		s.v.logTrouble("a route was not written", "err", err)
+		s.v.trouble().Warn("a route was not written", "err", err)
 		return true
 	}
 	for _, st := range states {
@@ -157,7 +156,7 @@ func (s *session) join(id uint32, welcome *clientpb.Welcome) bool {
 // be UNAVAILABLE: the token is not in doubt, and the client shall come back.
 func (s *session) refuse(id uint32, err error) bool {
 	if !isRefusal(err) {
-		s.v.logTrouble("a hello could not be served", "err", err)
+		s.v.trouble().Warn("a hello could not be served", "err", err)
 		err = im.FailAfter(im.Unavailable, "a part of the server is away; come back in a moment", jitter(busyRetry))
 	}
 	e := im.Explain(err)

@@ -40,11 +40,11 @@ type account struct {
 
 func (h *hub) shard(u im.UserID) *shard { return &h.shards[u%hubShards] }
 
-// add makes s one of its user's sessions, which pushes find from now on. welcome
-// is called before any push can. An earlier connection of the same device, and the
+// add makes s one of its user's sessions, which pushes find from now on; it calls
+// welcome before any push can. An earlier connection of the same device, and the
 // oldest beyond limit (0: none), are taken out and returned, to be hung up on. If
-// a later connection of the device is here already, s is not added. fresh says
-// that nothing was known of the user before.
+// a later connection of the device is here already, s is not added. That
+// nothing was known of the user before is fresh.
 func (h *hub) add(s *session, limit int, welcome func()) (displaced []*session, fresh, added bool) {
 	sh := h.shard(s.user)
 	sh.mu.Lock()
@@ -76,7 +76,7 @@ func (h *hub) add(s *session, limit int, welcome func()) (displaced []*session, 
 	return displaced, fresh, true
 }
 
-// remove takes s out if it is still in. last says that it was the user's last one.
+// remove takes s out if it is still in, and says whether it was the user's last one.
 func (h *hub) remove(s *session, now int64) (last bool) {
 	sh := h.shard(s.user)
 	sh.mu.Lock()
@@ -119,7 +119,7 @@ func (h *hub) known(u im.UserID) bool {
 	return sh.accounts[u] != nil
 }
 
-// each calls f for every session of a user. f must neither wait nor use the hub.
+// each calls f for every session of a user; f must neither wait nor use the hub.
 func (h *hub) each(u im.UserID, f func(*session)) {
 	sh := h.shard(u)
 	sh.mu.RLock()
@@ -131,8 +131,8 @@ func (h *hub) each(u im.UserID, f func(*session)) {
 	}
 }
 
-// eachIn calls f for every session of the shards from first on, up to n of them.
-// f must neither wait nor use the hub.
+// eachIn calls f for every session of the shards from first on, up to n of them; f
+// must neither wait nor use the hub.
 func (h *hub) eachIn(first, n int, f func(*session)) {
 	for i := first; i < first+n && i < hubShards; i++ {
 		sh := &h.shards[i]

@@ -19,6 +19,6 @@ func (v *Service) renewLease(ctx context.Context) {
 		Connections: int(v.connected.Load()), Capacity: v.capacity, Draining: v.doors.isDraining(),
 	})
 	if err != nil {
-		v.logTrouble("the lease was not renewed", "err", err)
+		v.trouble().WarnContext(ctx, "the lease was not renewed", "err", err)
 	}
 }

@@ -126,7 +126,7 @@ func newMetrics(r prometheus.Registerer, appends, reads func() int) (*metrics, e
 // resolve fills the arrays.
 func (m *metrics) resolve(frames, hellos, sends, failed, ended, drops *prometheus.CounterVec) {
 	for t := range m.in {
-		name, known := clientpb.Type_name[int32(t)] //nolint:gosec // below typeSlots
+		name, known := clientpb.Type_name[int32(t)]
 		if t == 0 || !known {
 			name = "other"
 		}
@@ -135,13 +135,13 @@ func (m *metrics) resolve(frames, hellos, sends, failed, ended, drops *prometheu
 	m.welcomes, m.turnedAway = hellos.WithLabelValues("welcome"), hellos.WithLabelValues("turned_away")
 	m.sent, m.again = sends.WithLabelValues("sent"), sends.WithLabelValues("again")
 	for c := range im.CodeCount {
-		name := im.Code(c).String() //nolint:gosec // below CodeCount
+		name := im.Code(c).String()
 		m.hellos[c], m.refused[c] = hellos.WithLabelValues(name), sends.WithLabelValues(name)
 		m.failed[c] = failed.WithLabelValues(name)
 	}
 	for i := range m.ended {
 		name := "other"
-		if r, known := clientpb.Reason_name[int32(i)]; known { //nolint:gosec // below endCount
+		if r, known := clientpb.Reason_name[int32(i)]; known {
 			name = strings.ToLower(r)
 		}
 		m.ended[i] = ended.WithLabelValues(name)

@@ -100,7 +100,7 @@ func (o *outbox) answer(frame []byte) fate {
 	return taken
 }
 
-// push puts in what the client did not ask for. soft frames are left out as soon
+// push puts in what the client did not ask for; what is soft is left out as soon
 // as anything much waits.
 func (o *outbox) push(frame []byte, soft bool) fate {
 	o.mu.Lock()
@@ -118,8 +118,8 @@ func (o *outbox) push(frame []byte, soft bool) fate {
 }
 
 // finish puts in a last frame, if not nil, and lets the connection close as soon as
-// it is written, within grace whatever the peer does. drop throws away what waits.
-// Only the first call counts, and says so.
+// it is written, within grace whatever the peer does; with drop what waits is thrown
+// away. Only the first call counts, and says so.
 func (o *outbox) finish(last []byte, drop bool, grace time.Duration) bool {
 	o.mu.Lock()
 	if o.ending {
@@ -201,7 +201,7 @@ func (o *outbox) account(p parcel, sign int) {
 
 // write is the short-lived goroutine.
 func (o *outbox) write() {
-	scratch := scratches.Get().(*[writeFrames][]byte) //nolint:forcetypeassert,errcheck // New's type
+	scratch := scratches.Get().(*[writeFrames][]byte) //nolint:forcetypeassert // New's type
 	o.mu.Lock()
 	for len(o.waiting) > 0 && !o.closed {
 		n, size, pushes := o.gather(scratch)

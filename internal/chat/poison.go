@@ -104,7 +104,7 @@ func (v *Service) tryAppend(ctx context.Context, drafts []im.Draft) (results []i
 	defer func() {
 		if r := recover(); r != nil {
 			v.met.panics.Inc()
-			v.log.Error("append panicked", "drafts", len(drafts), "panic", r, "stack", string(debug.Stack()))
+			v.log.ErrorContext(ctx, "append panicked", "drafts", len(drafts), "panic", r, "stack", string(debug.Stack()))
 			results, err = nil, &panicError{r}
 		}
 	}()

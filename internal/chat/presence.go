@@ -94,7 +94,7 @@ func (v *Service) tellPresence(ctx context.Context) {
 	friends, err := v.people.PresenceFriends(ctx, slices.Concat(came, gone))
 	if err != nil {
 		v.met.drops[dropLookup].Add(float64(len(came) + len(gone)))
-		v.logTrouble("presence was not told", "users", len(came)+len(gone), "err", err)
+		v.trouble().WarnContext(ctx, "presence was not told", "users", len(came)+len(gone), "err", err)
 		return
 	}
 	now := int64(im.ToMillis(fault.Now()))
@@ -123,7 +123,7 @@ func (v *Service) offLineEverywhere(ctx context.Context, gone []im.UserID) []im.
 	routes, err := v.routes.RoutesOf(ctx, gone)
 	if err != nil {
 		v.met.drops[dropLookup].Add(float64(len(gone)))
-		v.logTrouble("who left could not be looked up", "users", len(gone), "err", err)
+		v.trouble().WarnContext(ctx, "who left could not be looked up", "users", len(gone), "err", err)
 		return nil
 	}
 	online := make(map[im.UserID]struct{}, len(routes))

@@ -93,7 +93,7 @@ func (v *Service) readRevocations(ctx context.Context) {
 	defer cancel()
 	rows, err := v.tokens.Revocations(ctx, v.revoked.last())
 	if err != nil {
-		v.logTrouble("revocations could not be read", "err", err)
+		v.trouble().WarnContext(ctx, "revocations could not be read", "err", err)
 		return
 	}
 	ended := v.revoked.note(rows, v.now())

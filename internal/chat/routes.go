@@ -43,7 +43,7 @@ func (v *Service) rewrite(ctx context.Context, sessions []*session) {
 	}
 	states, err := v.routes.PutRoutes(ctx, routes)
 	if err != nil || len(states) != len(routes) {
-		v.logTrouble("routes were not written again", "routes", len(routes), "err", err)
+		v.trouble().WarnContext(ctx, "routes were not written again", "routes", len(routes), "err", err)
 		return
 	}
 	for i, st := range states {
@@ -64,6 +64,6 @@ func (v *Service) rewrite(ctx context.Context, sessions []*session) {
 func (v *Service) removeRoute(ctx context.Context, s *session) {
 	if err := v.routes.RemoveRoute(ctx, s.route()); err != nil {
 		// It ends with this boot's lease, and is found stale until then.
-		v.logTrouble("a route was not removed", "err", err)
+		v.trouble().WarnContext(ctx, "a route was not removed", "err", err)
 	}
 }

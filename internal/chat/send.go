@@ -27,8 +27,7 @@ func (s *session) take(sends []send, f wire.Frame) ([]send, bool) {
 	one := send{id: f.ID}
 	var m clientpb.Send
 	if err := f.Codec.Unmarshal(f.Body, &m); err != nil {
-		var v *wire.Violation
-		if errors.As(err, &v) {
+		if v, ok := errors.AsType[*wire.Violation](err); ok {
 			s.breach(v.Detail())
 			return sends, false
 		}
@@ -107,9 +106,8 @@ func (s *session) whyNotCommitted(err error) error {
 		return im.FailAfter(im.Overloaded, "this node is leaving; send again at another", jitter(overloadRetry))
 	}
 	// Nothing is known of the drafts. Most often the store is away.
-	s.v.logTrouble("a batch of sends failed", "err", err)
-	var broken *batch.PanicError
-	if errors.As(err, &broken) {
+	s.v.trouble().Warn("a batch of sends failed", "err", err)
+	if _, ok := errors.AsType[*batch.PanicError](err); ok {
 		return im.Internal
 	}
 	return im.Unavailable
@@ -124,6 +122,6 @@ func (s *session) acknowledge(id uint32, r *im.Appended) {
 		Conv: uint64(r.Entry.Conv), Key: r.Entry.Key, Seq: uint32(r.Entry.Seq), AtMs: int64(r.Entry.At), Again: r.Again,
 	})
 	if err != nil {
-		s.v.logTrouble("an answer could not be encoded", "type", clientpb.Type_SENT.String(), "err", err)
+		s.v.trouble().Warn("an answer could not be encoded", "type", clientpb.Type_SENT.String(), "err", err)
 	}
 }

@@ -314,7 +314,7 @@ func TestAPoisonedDraft(t *testing.T) {
 			for _, d := range drafts {
 				if d.Key() == "key-poison" {
 					tries++
-					panic("a draft that nobody foresaw")
+					panic("a draft that nobody foresaw") //nolint:forbidigo // the point of the test
 				}
 			}
 			return nil

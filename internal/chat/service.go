@@ -76,7 +76,8 @@ type Service struct {
 	start     time.Time
 	lastConn  atomic.Uint64
 	connected atomic.Int64
-	trouble   bucket // bounds the lines of logTrouble
+	troubles  bucket // bounds the lines of trouble
+	silence   *slog.Logger
 	epochName atomic.Pointer[string]
 
 	appends   *batch.Batcher[im.Draft, im.Appended]
@@ -115,7 +116,7 @@ func New(o Options) (*Service, error) {
 		sendRate:    newRate(o.Limits.SendsPerSecond, o.Limits.SendBurst),
 		requestRate: newRate(o.Limits.RequestsPerSecond, o.Limits.RequestBurst),
 		lobby:       o.Lobby, log: or(o.Logger, discard), audit: or(o.Audit, discard),
-		start: time.Now(), workers: newWorkers(),
+		start: time.Now(), silence: discard, workers: newWorkers(),
 	}
 	var err error
 	v.met, err = newMetrics(o.Metrics,
@@ -143,7 +144,7 @@ func or[T comparable](v, fallback T) T {
 }
 
 // Start takes this node's lease and begins what goes on beside the connections,
-// until Close. ctx bounds Start alone.
+// until Close; what ctx bounds is Start alone.
 func (v *Service) Start(ctx context.Context) error {
 	if _, err := v.epoch(ctx); err != nil {
 		return fmt.Errorf("start chat: %w", err)
@@ -282,10 +283,12 @@ func (v *Service) epoch(ctx context.Context) (string, error) {
 	return e, nil
 }
 
-// logTrouble logs what thousands of requests may meet at once when a store is away:
-// some lines a second say as much as all.
-func (v *Service) logTrouble(msg string, args ...any) {
-	if v.trouble.take(v.now(), rate{every: int64(100 * time.Millisecond), slack: int64(2 * time.Second)}) == 0 {
-		v.log.Warn(msg, args...)
+// trouble is the logger for what thousands of requests may meet at once, when a store
+// is away: some lines a second say as much as all, so it gives out the one that drops
+// lines when there were many.
+func (v *Service) trouble() *slog.Logger {
+	if v.troubles.take(v.now(), rate{every: int64(100 * time.Millisecond), slack: int64(2 * time.Second)}) > 0 {
+		return v.silence
 	}
+	return v.log
 }

@@ -213,8 +213,7 @@ func (s *session) answerTo(f wire.Frame) bool {
 		return false
 	}
 	err := s.serveOne(f)
-	var v *wire.Violation
-	if errors.As(err, &v) {
+	if v, ok := errors.AsType[*wire.Violation](err); ok {
 		s.breach(v.Detail())
 		return false
 	}
@@ -245,7 +244,7 @@ func (s *session) serveOne(f wire.Frame) error {
 // operators alone.
 func (s *session) explain(err error, t wire.Type) *im.Error {
 	if !isRefusal(err) {
-		s.v.logTrouble("a request failed", "type", t.String(), "user", s.user, "err", err)
+		s.v.trouble().Warn("a request failed", "type", t.String(), "user", s.user, "err", err)
 	}
 	return im.Explain(err)
 }
@@ -265,7 +264,7 @@ func (s *session) answer(id uint32, t wire.Type, body proto.Message) error {
 // fail answers with an error.
 func (s *session) fail(id uint32, e *im.Error) {
 	if err := s.answer(id, clientpb.Type_ERROR, wireError(e)); err != nil {
-		s.v.logTrouble("an error could not be encoded", "err", err)
+		s.v.trouble().Warn("an error could not be encoded", "err", err)
 	}
 }
 

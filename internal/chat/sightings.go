@@ -73,6 +73,6 @@ func (v *Service) storeSightings(ctx context.Context) {
 	defer cancel()
 	if err := v.tokens.Seen(ctx, seen); err != nil {
 		v.met.drops[dropQueue].Add(float64(len(seen)))
-		v.logTrouble("sightings were not stored", "logins", len(seen), "err", err)
+		v.trouble().WarnContext(ctx, "sightings were not stored", "logins", len(seen), "err", err)
 	}
 }

@@ -45,8 +45,8 @@ func (s *session) sync(ctx context.Context, id uint32, m *clientpb.Sync) error {
 	})
 }
 
-// resume is where a client that gives text goes on. reset says that it starts from
-// the beginning although it gave a cursor.
+// resume is where a client that gives text goes on, and whether that is the
+// beginning although it gave a cursor.
 func (s *session) resume(text, epoch string) (at cursor, reset bool) {
 	if text == "" {
 		return s.begin(epoch), false

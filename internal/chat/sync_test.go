@@ -3,6 +3,7 @@ package chat_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -228,9 +229,7 @@ func TestSyncMissesNothing(t *testing.T) {
 					}
 					m.move(im.ConvID(rnd.IntN(30) + 1))
 					state := make(map[im.ConvID]im.Micros, len(m.at))
-					for c, at := range m.at {
-						state[c] = at
-					}
+					maps.Copy(state, m.at)
 					c := d.sync(cursor, 4)
 					for _, conv := range c.GetConversations() {
 						held[im.ConvID(conv.GetId())] = state[im.ConvID(conv.GetId())]
