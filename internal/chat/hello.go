@@ -50,7 +50,9 @@ func (s *session) greet() bool {
 		return false
 	}
 	admitted := false
-	s.v.workers.do(func() { admitted = s.admit(f) })
+	if err := s.v.workers.do(func() { admitted = s.admit(f) }); err != nil {
+		return s.refuse(f.ID, err)
+	}
 	return admitted
 }
 

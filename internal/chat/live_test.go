@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,7 @@ import (
 	"github.com/liao-im/liao/internal/chat"
 	"github.com/liao-im/liao/internal/fault"
 	"github.com/liao-im/liao/internal/im"
+	"github.com/liao-im/liao/internal/wire"
 	"github.com/liao-im/liao/internal/wire/clientpb"
 )
 
@@ -258,6 +260,45 @@ func TestOldRevocationsAreSkipped(t *testing.T) {
 		<-time.After(10 * time.Second)
 		if f := d.ask(clientpb.Type_PING, nil); f.Type != clientpb.Type_PONG {
 			t.Errorf("PING is answered by %v", f.Type)
+		}
+	})
+}
+
+// While the store hangs, some wait for it; the others are told soon, and nothing of
+// theirs was done.
+func TestAStoreThatHangsRefusesTheRest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		var called atomic.Int32
+		r.store.onHistory = func(im.HistoryQuery) (im.HistoryPage, error) {
+			called.Add(1)
+			<-time.After(5 * time.Second)
+			return im.HistoryPage{}, context.DeadlineExceeded
+		}
+		var all []*device
+		for u := range im.UserID(40) {
+			all = append(all, r.join(u+1, 1))
+		}
+		start := time.Now()
+		for _, d := range all {
+			d.send(clientpb.Type_HISTORY, 9, &clientpb.History{Conv: 5})
+		}
+		synctest.Wait()
+		refused := 0
+		for _, d := range all {
+			f := d.next("ERROR", func(f wire.Frame) bool { return f.ID == 9 })
+			if e := body[clientpb.Error](t, f); e.GetCode() == clientpb.Code_OVERLOADED && e.GetRetryAfterMs() > 0 {
+				refused++
+			} else {
+				wantError(t, f, clientpb.Code_UNAVAILABLE)
+			}
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("the last was answered after %v, want 5 s", took)
+		}
+		if refused != 8 || called.Load() != 32 {
+			t.Errorf("%d were refused and %d calls made, want 8 and 32", refused, called.Load())
 		}
 	})
 }

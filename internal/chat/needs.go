@@ -68,7 +68,7 @@ type Tokens interface {
 // any moment; nodes write their routes again.
 type Routes interface {
 	// PutRoutes writes routes, each if it supersedes the one that is there, and says
-	// for each what became of it.
+	// for each what became of it. The array of routes is the caller's again afterwards.
 	PutRoutes(ctx context.Context, routes []im.Route) ([]im.RouteState, error)
 	// RemoveRoute removes a route if it is still this connection's.
 	RemoveRoute(ctx context.Context, r im.Route) error

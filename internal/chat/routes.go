@@ -16,31 +16,36 @@ const (
 	shardsInRound = hubShards / routesRounds
 )
 
-// rewriteRoutes returns what writes the routes again, some each time.
+// rewriteRoutes returns what writes the routes again, some each time. Its arrays are
+// kept: with many idle connections nothing else would make as much garbage.
 func (v *Service) rewriteRoutes() func(context.Context) {
 	round := 0
+	var all []*session
+	routes := make([]im.Route, 0, routesAtOnce)
 	return func(ctx context.Context) {
-		var sessions []*session
+		sessions := all[:0]
 		v.hub.eachIn(round*shardsInRound, shardsInRound, func(s *session) { sessions = append(sessions, s) })
 		round = (round + 1) % routesRounds
+		all = sessions
 		for len(sessions) > 0 {
 			n := min(len(sessions), routesAtOnce)
-			v.rewrite(ctx, sessions[:n])
+			routes = routes[:0]
+			for _, s := range sessions[:n] {
+				routes = append(routes, s.route())
+			}
+			v.rewrite(ctx, sessions[:n], routes)
 			sessions = sessions[n:]
 		}
+		clear(all)
 	}
 }
 
 // rewrite writes the routes of sessions again and acts on what it learns: a route
 // that was missing means that pushes may have passed the session by, one that is
 // lost that the session is no longer its device's.
-func (v *Service) rewrite(ctx context.Context, sessions []*session) {
+func (v *Service) rewrite(ctx context.Context, sessions []*session, routes []im.Route) {
 	ctx, cancel := context.WithTimeout(ctx, routeTimeout)
 	defer cancel()
-	routes := make([]im.Route, len(sessions))
-	for i, s := range sessions {
-		routes[i] = s.route()
-	}
 	states, err := v.routes.PutRoutes(ctx, routes)
 	if err != nil || len(states) != len(routes) {
 		v.trouble().WarnContext(ctx, "routes were not written again", "routes", len(routes), "err", err)

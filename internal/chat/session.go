@@ -105,13 +105,17 @@ func light[M any, P message[M]](serve func(*session, uint32, P) error) request {
 
 // deep makes a request of a method that calls the store: one of the workers does.
 func deep[M any, P message[M]](serve func(*session, context.Context, uint32, P) error) request {
-	return light(func(s *session, id uint32, m P) (err error) {
-		s.v.workers.do(func() {
+	return light(func(s *session, id uint32, m P) error {
+		var served error
+		err := s.v.workers.do(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 			defer cancel()
-			err = serve(s, ctx, id, m)
+			served = serve(s, ctx, id, m)
 		})
-		return err
+		if err != nil {
+			return err
+		}
+		return served
 	})
 }
 

@@ -4,11 +4,18 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
+
+	"github.com/liao-im/liao/internal/im"
 )
 
 // workersMost is about what a store answers at a time, so that nobody waits here who
 // would not wait there.
 const workersMost = 32
+
+// workersWait is how long a call waits for a worker. If all of them hang in a store
+// that does not answer, further calls are refused before anything was done.
+const workersWait = 2 * time.Second
 
 // workers are a few goroutines that call the store for the sessions. A store's calls
 // go deep, and a goroutine keeps the stack that its deepest call needed until the
@@ -45,20 +52,33 @@ func newWorkers() *workers {
 	return &workers{jobs: make(chan *job), stop: make(chan struct{})}
 }
 
-// do calls f on one of the workers and returns when f has; it panics if f did. It must
-// not be called after close, nor by f.
-func (w *workers) do(f func()) {
+// do calls f on one of the workers and returns when f has; it panics if f did. With
+// im.Overloaded f was not called. It must not be called after close, nor by f.
+func (w *workers) do(f func()) error {
 	j := &job{f: f, done: make(chan struct{}, 1)}
 	select {
 	case w.jobs <- j:
 	default:
-		if !w.start(j) {
-			w.jobs <- j
+		if !w.start(j) && !w.await(j) {
+			return im.FailAfter(im.Overloaded, "the server is busy; try again in a moment", jitter(overloadRetry))
 		}
 	}
 	<-j.done
 	if j.panic != nil {
 		panic(j.panic) //nolint:forbidigo // not ours: it goes on where it would have gone
+	}
+	return nil
+}
+
+// await waits for a worker to take a job.
+func (w *workers) await(j *job) bool {
+	timer := time.NewTimer(workersWait)
+	defer timer.Stop()
+	select {
+	case w.jobs <- j:
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 
