@@ -104,18 +104,24 @@ func (s *System) openData(ctx context.Context, _ Streams) error {
 	if err := s.store.Migrate(ctx); err != nil {
 		return err
 	}
-	pruning, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.beside(ctx, "pruning", s.prune)
+	s.beside(ctx, "giving memory back", giveBack)
+	return nil
+}
+
+// beside runs f on a goroutine of its own until the system stops.
+func (s *System) beside(ctx context.Context, what string, f func(context.Context)) {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.prune(pruning)
+		f(running)
 	}()
-	s.done.pushClose("pruning", func() error {
+	s.done.pushClose(what, func() error {
 		stop()
 		<-ended
 		return nil
 	})
-	return nil
 }
 
 // prune removes what is past its time, now and then.
