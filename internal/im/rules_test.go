@@ -140,3 +140,21 @@ func TestJudgeRead(t *testing.T) {
 		t.Errorf("read of a stranger's: %v, want not found", err)
 	}
 }
+
+func TestRefusalHolds(t *testing.T) {
+	const week = 7 * 24 * time.Hour
+	for _, tc := range []struct {
+		name string
+		f    im.AskFacts
+		want bool
+	}{
+		{"never refused", im.AskFacts{}, false},
+		{"just now", im.AskFacts{Refused: true}, true},
+		{"almost a week ago", im.AskFacts{Refused: true, RefusedAgo: week - 1}, true},
+		{"a week ago", im.AskFacts{Refused: true, RefusedAgo: week}, false},
+	} {
+		if got := tc.f.RefusalHolds(); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}

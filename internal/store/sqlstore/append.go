@@ -12,10 +12,9 @@ import (
 )
 
 const (
-	// appendTime bounds a batch, all its tries together.
-	appendTime = 5 * time.Second
-	// maxDraftAge is how old a draft may be when its transaction begins: whoever
-	// sent it has been told by then that the outcome is unknown, and tries again.
+	appendTime = 5 * time.Second // for a batch, all its tries together
+	// How old a draft may be when its transaction begins: whoever sent it has been
+	// told by then that the outcome is unknown, and tries again.
 	maxDraftAge = 5 * time.Second
 )
 
@@ -197,8 +196,8 @@ func judge(l *ledger, r *roster, known map[draftKey]im.Entry, d im.Draft) (a im.
 		}
 		return a, nil
 	}
-	if err := im.JudgeSend(facts, d); err != nil {
-		return im.Appended{Err: err}, nil
+	if a.Err = im.JudgeSend(facts, d); a.Err != nil {
+		return a, nil //nolint:nilerr // a refusal is a result of this draft, no failure of the batch
 	}
 	a.Entry, err = l.add(c.id, d.From(), d.Key(), d.Content())
 	a.Members = r.current

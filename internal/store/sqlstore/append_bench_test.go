@@ -72,7 +72,7 @@ func benchStore(b *testing.B, users int) (*sqlstore.Store, []sqlstore.Seeded) {
 	}
 	var pairs []sqlstore.Seeded
 	if err := s.Seed(b.Context(), sqlstore.SeedOptions{Users: users, Pairs: true}, func(v sqlstore.Seeded) error {
-		if len(pairs)*2 < int(v.User.ID) { //nolint:gosec // small
+		if len(pairs)*2 < int(v.User.ID) {
 			pairs = append(pairs, v)
 		}
 		return nil

@@ -58,7 +58,7 @@ func TestOneBadDraftFailsAlone(t *testing.T) {
 }
 
 // checkBadDraft has a draft that the database itself refuses, in a batch with good
-// ones of other conversations. trigger makes the database refuse it.
+// ones of other conversations. The trigger makes the database refuse it.
 func checkBadDraft(t *testing.T, h storetest.Home, trigger string) {
 	t.Helper()
 	s := h.Open(t)

@@ -32,11 +32,12 @@ func (s *Store) Audience(ctx context.Context, user im.UserID, conv im.ConvID) ([
 		}
 		r = read[conv]
 	}
-	switch err := im.JudgeSender(r.facts(user, c.kind, c.head)); {
-	case errors.Is(err, im.NotFound):
-		return nil, err
-	case err != nil, c.kind == im.Group && len(r.current) > maxTypingGroup:
-		return nil, nil
+	refused := im.JudgeSender(r.facts(user, c.kind, c.head))
+	if errors.Is(refused, im.NotFound) {
+		return nil, refused
+	}
+	if refused != nil || c.kind == im.Group && len(r.current) > maxTypingGroup {
+		return nil, nil //nolint:nilerr // who may not send types for nobody
 	}
 	others := slices.DeleteFunc(slices.Clone(r.current), func(u im.UserID) bool {
 		return u == user || c.kind == im.Direct && !r.facts(u, c.kind, c.head).MaySend

@@ -23,4 +23,10 @@
 // retries), query.go, migrate.go, meta.go, metrics.go. Accounts: user.go,
 // account.go, profile.go, login.go, refresh.go, token.go, tries.go, code.go,
 // operator.go, seed.go, prune.go.
+//
+// The log: content.go and entry.go (an entry as it is stored), members.go (who may
+// do what, cached), list.go (lists in statements), ledger.go (locks, numbers and
+// writes), append.go, system.go (what the server writes), history.go, changes.go,
+// read.go, audience.go. People: bond.go (two people, locked), friend.go, block.go,
+// contacts.go, find.go.
 package sqlstore

@@ -55,8 +55,8 @@ func scanConversation(r scanner) (*conversation, error) {
 	return c, r.Scan(&c.id, &c.kind, &c.head, &c.version)
 }
 
-// add numbers an entry and returns it as it will be stored. key is empty for what
-// the server writes.
+// add numbers an entry and returns it as it will be stored. The key is empty for
+// what the server writes.
 func (l *ledger) add(conv im.ConvID, from im.UserID, key string, c im.Content) (im.Entry, error) {
 	stored, err := encodeContent(c)
 	if err != nil {
@@ -140,7 +140,7 @@ func (l *ledger) writeEntries(ctx context.Context) error {
 }
 
 // writeSendersRead moves the read watermark of each sender to the last entry of
-// theirs. members.moved stays, because the conversation has moved.
+// theirs. Their members.moved stays, because the conversation has moved.
 func (l *ledger) writeSendersRead(ctx context.Context) error {
 	last := make(map[memberKey]im.Seq, len(l.entries))
 	for _, e := range l.entries {

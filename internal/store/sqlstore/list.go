@@ -15,7 +15,7 @@ func listSize(n int) int {
 	if n <= 1 {
 		return 1
 	}
-	return 1 << bits.Len(uint(n-1)) //nolint:gosec // n is at most maxList
+	return 1 << bits.Len(uint(n-1))
 }
 
 // idList turns ids into the arguments of a list of listSize: the last is repeated,

@@ -4,6 +4,7 @@ package sqlstore_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -247,7 +248,7 @@ func newCutLine(t *testing.T, dsn string) *cutLine {
 			if err != nil {
 				return
 			}
-			go l.serve(t, conn)
+			go l.serve(t.Context(), conn)
 		}
 	}()
 	return l
@@ -276,10 +277,10 @@ func (l *cutLine) cut(packet []byte) (cutWhen, bool) {
 	return l.when, true
 }
 
-func (l *cutLine) serve(t *testing.T, client net.Conn) {
+func (l *cutLine) serve(ctx context.Context, client net.Conn) {
 	defer func() { _ = client.Close() }()
 	var d net.Dialer
-	server, err := d.DialContext(t.Context(), "unix", l.server)
+	server, err := d.DialContext(ctx, "unix", l.server)
 	if err != nil {
 		return
 	}

@@ -39,6 +39,7 @@ func logThemes() []theme {
 		{"ChangesPage", testChangesPage},
 		{"ChangesEndAtBytes", testChangesEndAtBytes},
 		{"SyncMissesNothing", testSyncMissesNothing},
+		{"WhoJoinsAndLeaves", testWhoJoinsAndLeaves},
 	}
 }
 

@@ -35,15 +35,11 @@ func peopleThemes() []theme {
 	}
 }
 
-// postsBy says what entries were written, and for whom: "kind>member,member".
+// postsBy says what entries were written, and for whom.
 func postsBy(posts []im.Post) []string {
 	var out []string
 	for _, p := range posts {
-		s := p.Entry.Content.Kind
-		for i, m := range slices.Sorted(slices.Values(p.Members)) {
-			s += map[bool]string{true: ">", false: ","}[i == 0] + strconv.FormatUint(uint64(m), 10)
-		}
-		out = append(out, s)
+		out = append(out, kindFor(p.Entry.Content.Kind, p.Members))
 	}
 	slices.Sort(out)
 	return out
@@ -51,12 +47,15 @@ func postsBy(posts []im.Post) []string {
 
 // to is what postsBy says of one entry.
 func to(kind string, members ...im.User) string {
-	s := kind
-	slices.SortFunc(members, func(a, b im.User) int { return int(a.ID) - int(b.ID) }) //nolint:gosec // small ids
-	for i, m := range members {
-		s += map[bool]string{true: ">", false: ","}[i == 0] + strconv.FormatUint(uint64(m.ID), 10)
+	var ids []im.UserID
+	for _, m := range members {
+		ids = append(ids, m.ID)
 	}
-	return s
+	return kindFor(kind, ids)
+}
+
+func kindFor(kind string, members []im.UserID) string {
+	return fmt.Sprint(kind, " for ", slices.Sorted(slices.Values(members)))
 }
 
 func wantPosts(t *testing.T, what string, got []im.Post, want ...string) {

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -242,7 +241,7 @@ func wantCode(t *testing.T, what string, err error, want im.Code) {
 	}
 }
 
-// inParallel calls f(0) ... f(n-1) at once and waits for all.
+// inParallel calls f with each number below n, all at once, and waits for all.
 func inParallel(n int, f func(i int)) {
 	start := make(chan struct{})
 	done := make(chan struct{})
@@ -257,10 +256,4 @@ func inParallel(n int, f func(i int)) {
 	for range n {
 		<-done
 	}
-}
-
-// detached is a context for calls that a test makes while it ends.
-func detached(t *testing.T) context.Context {
-	t.Helper()
-	return context.WithoutCancel(t.Context())
 }
