@@ -44,30 +44,53 @@ func newStream(conn, socket net.Conn, remote netip.AddrPort, o Options) *stream 
 	return s
 }
 
+// ReadFrame and what it waits in lie on the stack of every idle connection. Little of them does: what
+// is done before and after a wait stands in functions of its own.
 func (s *stream) ReadFrame() (wire.Frame, error) {
 	s.reading.Lock()
-	defer s.reading.Unlock()
 	for {
-		h, known, err := wire.ParseHeader(s.buf[s.begin:s.end], s.maxBody)
+		need, err := s.missing()
+		if err == nil && need == 0 {
+			return s.take(), nil
+		}
+		if err == nil {
+			err = s.more(need)
+		}
 		if err != nil {
-			return wire.Frame{}, err
-		}
-		need := wire.HeaderLen + h.Len
-		if known && s.end-s.begin >= need {
-			body := s.buf[s.begin+wire.HeaderLen : s.begin+need : s.begin+need]
-			s.begin += need
-			s.due.endFrame()
-			return wire.Frame{Codec: h.Codec, Type: h.Type, ID: h.ID, Body: body}, nil
-		}
-		if err := s.more(need); err != nil {
+			s.reading.Unlock()
 			return wire.Frame{}, err
 		}
 	}
 }
 
-func (s *stream) Buffered() bool {
+// missing gives the length of the frame that buf begins with, as far as it is known, if not all of it
+// is there; 0 if it is.
+//
+//go:noinline
+func (s *stream) missing() (need int, err error) {
 	h, known, err := wire.ParseHeader(s.buf[s.begin:s.end], s.maxBody)
-	return err != nil || known && s.end-s.begin >= wire.HeaderLen+h.Len
+	if need = wire.HeaderLen + h.Len; err != nil || known && s.end-s.begin >= need {
+		return 0, err
+	}
+	return need, nil
+}
+
+// take gives the whole frame that buf begins with, and ends ReadFrame's hold of reading.
+//
+//go:noinline
+func (s *stream) take() wire.Frame {
+	h, _, _ := wire.ParseHeader(s.buf[s.begin:s.end], s.maxBody) // missing has seen that it is right
+	body := s.begin + wire.HeaderLen
+	s.begin = body + h.Len
+	f := wire.Frame{Codec: h.Codec, Type: h.Type, ID: h.ID, Body: s.buf[body:s.begin:s.begin]}
+	s.due.endFrame()
+	s.reading.Unlock()
+	return f
+}
+
+func (s *stream) Buffered() bool {
+	need, err := s.missing()
+	return err != nil || need == 0
 }
 
 // more waits until at least one more byte of a frame of need bytes is in buf.
