@@ -34,6 +34,7 @@ func logThemes() []theme {
 		{"DamageIsShownAsDamage", testDamageIsShownAsDamage},
 		{"ReadMarks", testReadMarks},
 		{"ReadMarksTellThePeer", testReadMarksTellThePeer},
+		{"ReadMarksMove", testReadMarksMove},
 		{"Audience", testAudience},
 		{"ChangesShowConversations", testChangesShowConversations},
 		{"ChangesPage", testChangesPage},

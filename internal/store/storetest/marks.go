@@ -144,3 +144,35 @@ func testAudience(t *testing.T, home Home) {
 		}
 	}
 }
+
+// testReadMarksMove: a watermark of a direct conversation is news for both members,
+// that of an inbox for its owner.
+func testReadMarksMove(t *testing.T, home Home) {
+	w := newWorld(t, home)
+	a, b, conv := w.pair("ann", "bob")
+	var inbox im.Conversation
+	for _, c := range w.changes(b.ID) {
+		if c.Kind == im.Inbox {
+			inbox = c
+		}
+	}
+	w.age()
+	_, floor := w.run(a.ID, 0, 10, func() {})
+	check := func(what string, user im.UserID, want ...im.ConvID) {
+		t.Helper()
+		moved, _ := w.run(user, floor, 10, func() {})
+		if d := cmp.Diff(append([]im.ConvID{}, want...), ids(moved)); d != "" {
+			t.Errorf("%s: user %d is told of (-want +got):\n%s", what, user, d)
+		}
+	}
+	check("nothing happened", a.ID)
+	w.mark(b.ID, conv, 2)
+	check("bob read", a.ID, conv)
+	check("bob read", b.ID, conv)
+	w.age()
+	w.mark(b.ID, conv, 2)
+	check("bob read it again", a.ID)
+	w.mark(b.ID, inbox.ID, inbox.Head)
+	check("bob read the inbox", a.ID)
+	check("bob read the inbox", b.ID, inbox.ID)
+}
