@@ -20,14 +20,13 @@ const sqliteFile = "liao.db"
 
 // openStore opens the configured database without migrating it.
 func openStore(ctx context.Context, c *config.Config, log *slog.Logger, metrics prometheus.Registerer) (*sqlstore.Store, error) {
-	return sqlstore.Open(ctx, sqlstore.Options{
-		Driver:  c.Store.Driver,
-		Path:    filepath.Join(c.Data, sqliteFile),
-		DSN:     c.Store.DSN.Reveal(),
-		Pool:    c.Store.Pool,
-		Logger:  log,
-		Metrics: metrics,
-	})
+	o := sqlstore.Options{Driver: c.Store.Driver, Logger: log, Metrics: metrics}
+	if c.Store.Driver == "sqlite" {
+		o.Path = filepath.Join(c.Data, sqliteFile) // its readers are few: each holds a cache, and none waits for a network
+	} else {
+		o.DSN, o.Pool = c.Store.DSN.Reveal(), c.Store.Pool
+	}
+	return sqlstore.Open(ctx, o)
 }
 
 // openForOperator opens the database of an installation that exists, for a command

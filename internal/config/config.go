@@ -92,7 +92,7 @@ type Log struct {
 type Store struct {
 	Driver string `key:"driver" one:"sqlite mysql" default:"sqlite" help:"sqlite: a file in data; mysql: MariaDB 10.6 or MySQL 8, or later"`
 	DSN    Secret `key:"dsn" help:"user:password@tcp(host:3306)/liao?tls=true, for mysql"`
-	Pool   int    `key:"pool" default:"32" min:"2" max:"10000" help:"most connections to the database at once"`
+	Pool   int    `key:"pool" default:"32" min:"2" max:"10000" help:"most connections to a mysql database at once; sqlite needs no more than a few"`
 }
 
 // Mail is how codes and notices are sent. With no SMTPHost they go to the log

@@ -36,7 +36,7 @@ func (s *Store) openSQLite(o Options) error {
 		return err
 	}
 	w.SetMaxOpenConns(1)
-	r, err := openFile(o.Path, "deferred", "4096")
+	r, err := openFile(o.Path, "deferred", "1024") // the system keeps the rest in its own cache
 	if err != nil {
 		return errors.Join(err, w.Close())
 	}
