@@ -21,7 +21,7 @@
 //
 // What else is asked: history.go, sync.go with cursor.go, read.go, typing.go,
 // friends.go with contacts.go. What goes on beside: heartbeat.go, lease.go,
-// routes.go, revoke.go, presence.go, sightings.go, hints.go, tidy.go, drain.go.
+// routes.go, revoke.go, presence.go, sightings.go, hints.go, drain.go.
 // What all of them use: bodies.go (domain to wire and back), errors.go, limits.go,
 // metrics.go.
 package chat

@@ -164,7 +164,6 @@ func (v *Service) Start(ctx context.Context) error {
 	v.every(life, presenceEvery, v.tellPresence)
 	v.every(life, sightingsEvery, v.storeSightings)
 	v.every(life, hintEvery, v.sendHints)
-	v.every(life, tidyEvery, v.tidyUp())
 	v.every(life, min(max(v.heartbeat/8, 10*time.Millisecond), time.Second), v.checkHearts)
 	return nil
 }
