@@ -170,19 +170,41 @@ func (t *talker) withCode(ctx context.Context, email string, asked client.CodeRe
 	}
 }
 
+// outboxTime is how long a mail may be on its way to the outbox.
+const outboxTime = 10 * time.Second
+
 // codeFromOutbox reads the newest code for an address on a server that sends no
-// mail, as its operator would.
+// mail, as its operator would, and waits for it a moment.
 func codeFromOutbox(ctx context.Context, outbox, email string) (string, error) {
 	u, err := url.Parse(outbox)
 	if err != nil || u.Scheme != "http" {
 		return "", failure{"outbox", "the outbox has no usable address"}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	ctx, cancel := context.WithTimeout(ctx, outboxTime)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		code, err := lookIntoOutbox(ctx, u.String(), email)
+		if err != nil || code != "" {
+			return code, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", failure{"outbox", "there is no code for this address in the outbox"}
+		}
+	}
+}
+
+// lookIntoOutbox gives the code of the newest mail to an address; none if there is no such mail.
+func lookIntoOutbox(ctx context.Context, outbox, email string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, outbox, nil)
 	if err != nil {
 		return "", fmt.Errorf("read outbox: %w", err)
 	}
 	req.Header.Set("Accept", "application/json")
-	res, err := (&http.Client{Timeout: 5 * time.Second}).Do(req)
+	res, err := (&http.Client{Timeout: outboxTime}).Do(req)
 	if err != nil {
 		return "", failure{"outbox", "the outbox cannot be read from here"}
 	}
@@ -199,7 +221,7 @@ func codeFromOutbox(ctx context.Context, outbox, email string) (string, error) {
 			}
 		}
 	}
-	return "", failure{"outbox", "there is no code for this address in the outbox"}
+	return "", nil
 }
 
 func cmdLogin(ctx context.Context, t *talker, args string) error {

@@ -213,13 +213,16 @@ func (t *talker) lookBack(c *client.Client, v client.Conversation, before uint32
 func (t *talker) inbox(c *client.Client, m client.Message) {
 	var data struct {
 		User struct {
+			ID     uint64 `json:"id,string"`
 			Handle string `json:"handle"`
+			Name   string `json:"name"`
 		} `json:"user"`
 		Greeting string `json:"greeting"`
 	}
 	if len(m.Content.Data) > 0 && json.Unmarshal(m.Content.Data, &data) != nil {
 		return
 	}
+	t.meet(client.User{ID: data.User.ID, Handle: data.User.Handle, Name: data.User.Name})
 	handle := "@" + oneLine(data.User.Handle)
 	switch m.Content.Kind {
 	case "friend.requested":
