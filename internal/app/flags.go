@@ -18,8 +18,8 @@ type flags struct {
 	loader *config.Loader // nil if the command has no configuration
 }
 
-// newFlags returns a flag set to which own adds the subcommand's flags. text says
-// how it is used and what it does.
+// newFlags returns a flag set to which own adds the subcommand's flags; text
+// says how it is used and what it does.
 func newFlags(name, text string, std Streams, own func(fs *flag.FlagSet)) *flags {
 	f := &flags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError)}
 	if own != nil {

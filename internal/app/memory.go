@@ -8,11 +8,10 @@ import (
 )
 
 const (
-	// calmEvery is how often the number of goroutines, one for each connection, is
-	// looked at.
+	// How often the number of goroutines, one for each connection, is looked at.
 	calmEvery = 5 * time.Second
-	// waveLeast is the least wave of connections that leaves enough behind to be worth
-	// a collection, some 10 MB.
+	// The least wave of connections that leaves enough behind to be worth a collection,
+	// some 10 MB.
 	waveLeast = 1000
 )
 

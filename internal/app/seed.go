@@ -74,7 +74,7 @@ func seed(ctx context.Context, std Streams, args []string) (err error) {
 }
 
 func seedInto(ctx context.Context, st *sqlstore.Store, name string, o sqlstore.SeedOptions) (err error) {
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // the file is the operator's
 	if err != nil {
 		return fmt.Errorf("open the file for the users: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // stack is what must be ended, in the order in which it was started.
@@ -29,9 +30,9 @@ func (s *stack) pushClose(what string, closer func() error) {
 // stop ends everything, the last made first, and goes on after failures.
 func (s *stack) stop(ctx context.Context) error {
 	var all []error
-	for i := len(s.ends) - 1; i >= 0; i-- {
-		if err := s.ends[i].stop(ctx); err != nil {
-			all = append(all, fmt.Errorf("stop %s: %w", s.ends[i].what, err))
+	for _, e := range slices.Backward(s.ends) {
+		if err := e.stop(ctx); err != nil {
+			all = append(all, fmt.Errorf("stop %s: %w", e.what, err))
 		}
 	}
 	s.ends = nil

@@ -129,8 +129,15 @@ func (op *operator) show(ctx context.Context, u sqlstore.UserRecord) error {
 	}
 	w := tabwriter.NewWriter(op.std.Out, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
-		{"id", strconv.FormatUint(uint64(u.ID), 10)}, {"handle", u.Handle}, {"e-mail", u.Email}, {"name", u.Name}, {"bio", u.Bio},
-		{"state", state(u)}, {"created", day(u.Created)}, {"last seen", day(u.LastSeen)}, {"logins", strconv.Itoa(len(logins))},
+		{"id", strconv.FormatUint(uint64(u.ID), 10)},
+		{"handle", u.Handle},
+		{"e-mail", u.Email},
+		{"name", u.Name},
+		{"bio", u.Bio},
+		{"state", state(u)},
+		{"created", day(u.Created)},
+		{"last seen", day(u.LastSeen)},
+		{"logins", strconv.Itoa(len(logins))},
 	} {
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 	}

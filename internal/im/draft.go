@@ -12,8 +12,8 @@ type Draft struct {
 	made    time.Time
 }
 
-// NewDraft checks what a client sent and returns it as a draft. made is the moment
-// at which it arrived: a draft that is too old is refused before its transaction.
+// NewDraft checks what a client sent and returns it as a draft. It arrived at the
+// instant made: a draft that is too old is refused before its transaction.
 // It does not ask whether from may send to conv; only the transaction can.
 func NewDraft(from UserID, conv ConvID, key string, c Content, made time.Time) (Draft, error) {
 	if conv == 0 || conv > MaxID {

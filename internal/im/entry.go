@@ -46,16 +46,16 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Checksum is CRC-32C over everything that the entry says, its place included. A
 // store keeps it beside the entry and compares it at each read, so that a flipped
-// bit is reported and never delivered. content is the content as it is stored.
+// bit is reported and never delivered. The argument is the content as it is stored.
 func (e Entry) Checksum(content []byte) uint32 {
 	b := make([]byte, 0, 128+len(content))
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Conv))
 	b = binary.BigEndian.AppendUint32(b, uint32(e.Seq))
 	b = binary.BigEndian.AppendUint64(b, uint64(e.From))
-	b = binary.BigEndian.AppendUint64(b, uint64(e.At))
-	b = binary.BigEndian.AppendUint32(b, uint32(len(e.Key)))
+	b = binary.BigEndian.AppendUint64(b, uint64(e.At))       //nolint:gosec // the bits count, not the number
+	b = binary.BigEndian.AppendUint32(b, uint32(len(e.Key))) //nolint:gosec // at most 64
 	b = append(b, e.Key...)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(e.Content.Kind)))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(e.Content.Kind))) //nolint:gosec // at most 64
 	b = append(b, e.Content.Kind...)
 	b = append(b, content...)
 	return crc32.Checksum(b, castagnoli)

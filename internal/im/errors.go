@@ -64,8 +64,6 @@ func (e *Error) Is(target error) bool {
 	return ok && c == e.Code
 }
 
-// Errorf-free constructors: a failure's text is written where it is decided.
-
 // Fail returns an *Error of this code with this text.
 func Fail(c Code, text string) *Error { return &Error{Code: c, Text: text} }
 
@@ -78,8 +76,7 @@ func FailAfter(c Code, text string, retry time.Duration) *Error {
 // is not an *Error or a Code is Internal, or Unavailable if a deadline passed;
 // its own words are for the log alone.
 func Explain(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	var c Code

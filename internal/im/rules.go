@@ -73,8 +73,8 @@ const (
 	AskAccepted  AskState = "accepted"
 )
 
-// JudgeAnswer decides whether a request in state s can be answered so. repeated
-// says that this answer was given before: there is nothing left to do.
+// JudgeAnswer decides whether a request in state s can be answered so. With repeated
+// this answer was given before: there is nothing left to do.
 func JudgeAnswer(s AskState, accept bool) (repeated bool, err error) {
 	switch s {
 	case AskWaiting:

@@ -44,29 +44,29 @@ type System struct {
 }
 
 // Start starts a system that ends with the test.
-func Start(t testing.TB, o Options) *System {
-	t.Helper()
-	s := &System{args: append([]string{"serve", "--data", t.TempDir()}, o.Args...)}
-	s.start(t, "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0")
+func Start(tb testing.TB, o Options) *System {
+	tb.Helper()
+	s := &System{args: append([]string{"serve", "--data", tb.TempDir()}, o.Args...)}
+	s.start(tb, "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0")
 	return s
 }
 
 // Stop ends the system as SIGTERM would; Restart starts it again.
-func (s *System) Stop(t testing.TB) {
-	t.Helper()
+func (s *System) Stop(tb testing.TB) {
+	tb.Helper()
 	s.stop()
 }
 
 // Restart starts the system on the same data and addresses, after ending it if it runs.
-func (s *System) Restart(t testing.TB) {
-	t.Helper()
+func (s *System) Restart(tb testing.TB) {
+	tb.Helper()
 	s.stop()
 	host := func(u string) string { return strings.TrimPrefix(u, "http://") }
-	s.start(t, host(s.Gate), s.Chat, host(s.Ops))
+	s.start(tb, host(s.Gate), s.Chat, host(s.Ops))
 }
 
-func (s *System) start(t testing.TB, gate, chat, ops string) {
-	t.Helper()
+func (s *System) start(tb testing.TB, gate, chat, ops string) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out := &banner{ready: make(chan struct{})}
 	over := make(chan struct{})
@@ -81,32 +81,32 @@ func (s *System) start(t testing.TB, gate, chat, ops string) {
 		cancel()
 		<-over
 		if code != 0 {
-			t.Errorf("the system ended with code %d:\n%s", code, logs)
+			tb.Errorf("the system ended with code %d:\n%s", code, logs)
 		}
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		s.stop()
-		if t.Failed() {
-			t.Logf("the system's log:\n%s", logs)
+		if tb.Failed() {
+			tb.Logf("the system's log:\n%s", logs)
 		}
 	})
 	select {
 	case <-out.ready:
 	case <-over:
-		t.Fatalf("the system did not start:\n%s", logs)
+		tb.Fatalf("the system did not start:\n%s", logs)
 	}
 	text := out.String()
-	s.Gate = find(t, text, `HTTP +(http://\S+)`)
-	s.Chat = find(t, text, `Chat, TCP +(\S+)`)
-	s.Ops = find(t, text, `Operator +(http://\S+)`)
-	s.Outbox = find(t, text, `Mails +(http://\S+)`)
+	s.Gate = find(tb, text, `HTTP +(http://\S+)`)
+	s.Chat = find(tb, text, `Chat, TCP +(\S+)`)
+	s.Ops = find(tb, text, `Operator +(http://\S+)`)
+	s.Outbox = find(tb, text, `Mails +(http://\S+)`)
 }
 
-func find(t testing.TB, text, pattern string) string {
-	t.Helper()
+func find(tb testing.TB, text, pattern string) string {
+	tb.Helper()
 	m := regexp.MustCompile(pattern).FindStringSubmatch(text)
 	if m == nil {
-		t.Fatalf("the banner says nothing like %s:\n%s", pattern, text)
+		tb.Fatalf("the banner says nothing like %s:\n%s", pattern, text)
 	}
 	return m[1]
 }
@@ -137,23 +137,23 @@ func (b *banner) String() string {
 }
 
 // Code is the newest code that was mailed to an address. It waits for the mail.
-func (s *System) Code(t testing.TB, email string) string {
-	t.Helper()
+func (s *System) Code(tb testing.TB, email string) string {
+	tb.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Outbox+"?to="+url.QueryEscape(email), nil)
+		req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.Outbox+"?to="+url.QueryEscape(email), nil)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		var mails []struct{ To, Text string }
 		err = json.NewDecoder(res.Body).Decode(&mails)
 		if closed := res.Body.Close(); err != nil || closed != nil {
-			t.Fatal(err, closed)
+			tb.Fatal(err, closed)
 		}
 		for _, m := range mails {
 			if code := regexp.MustCompile(`\b\d{8}\b`).FindString(m.Text); m.To == email && code != "" {
@@ -162,78 +162,78 @@ func (s *System) Code(t testing.TB, email string) string {
 		}
 		select {
 		case <-tick.C:
-		case <-t.Context().Done():
-			t.Fatalf("no code came to %s", email)
+		case <-tb.Context().Done():
+			tb.Fatalf("no code came to %s", email)
 		}
 	}
 }
 
 // GateClient is the gate, for a client.
-func (s *System) GateClient(t testing.TB) *client.Gate {
-	t.Helper()
+func (s *System) GateClient(tb testing.TB) *client.Gate {
+	tb.Helper()
 	g, err := client.NewGate(client.GateOptions{URL: s.Gate})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return g
 }
 
 // SignUp makes an account with this handle and logs it in once.
-func (s *System) SignUp(t testing.TB, handle string) client.Login {
-	t.Helper()
-	g := s.GateClient(t)
+func (s *System) SignUp(tb testing.TB, handle string) client.Login {
+	tb.Helper()
+	g := s.GateClient(tb)
 	email := handle + "@example.org"
-	asked, err := g.RequestCode(t.Context(), email, client.Register)
+	asked, err := g.RequestCode(tb.Context(), email, client.Register)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if _, err := g.CreateAccount(t.Context(), client.NewAccount{
-		Email: email, Request: asked.Request, Code: s.Code(t, email),
+	if _, err := g.CreateAccount(tb.Context(), client.NewAccount{
+		Email: email, Request: asked.Request, Code: s.Code(tb, email),
 		Handle: handle, Name: strings.ToUpper(handle[:1]) + handle[1:], Password: Password,
 	}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return s.LogIn(t, handle)
+	return s.LogIn(tb, handle)
 }
 
 // LogIn logs an account in on a new device.
-func (s *System) LogIn(t testing.TB, handle string) client.Login {
-	t.Helper()
-	l, err := s.GateClient(t).Login(t.Context(), handle, Password, client.Device{Name: "test", Platform: "test"})
+func (s *System) LogIn(tb testing.TB, handle string) client.Login {
+	tb.Helper()
+	l, err := s.GateClient(tb).Login(tb.Context(), handle, Password, client.Device{Name: "test", Platform: "test"})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return l
 }
 
 // Connect connects a login; o says what is special about the client.
-func (s *System) Connect(t testing.TB, l client.Login, o client.Options) *client.Client {
-	t.Helper()
-	o.Gate, o.Login = s.GateClient(t), l
-	c, err := client.Open(t.Context(), o)
+func (s *System) Connect(tb testing.TB, l client.Login, o client.Options) *client.Client {
+	tb.Helper()
+	o.Gate, o.Login = s.GateClient(tb), l
+	c, err := client.Open(tb.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := c.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	if err := c.Synced(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := c.Synced(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 	return c
 }
 
 // Befriend makes two users friends and returns their conversation.
-func Befriend(t testing.TB, a, b *client.Client) uint64 {
-	t.Helper()
-	if err := a.RequestFriend(t.Context(), b.Me().ID, "", ""); err != nil {
-		t.Fatal(err)
+func Befriend(tb testing.TB, a, b *client.Client) uint64 {
+	tb.Helper()
+	if err := a.RequestFriend(tb.Context(), b.Me().ID, "", ""); err != nil {
+		tb.Fatal(err)
 	}
-	conv, err := b.AnswerFriend(t.Context(), a.Me().ID, true, "")
+	conv, err := b.AnswerFriend(tb.Context(), a.Me().ID, true, "")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return conv
 }

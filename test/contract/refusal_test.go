@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,9 +16,7 @@ func TestSignUpRefusals(t *testing.T) {
 	good := object{"email": "new@example.org", "request": request, "code": code, "handle": "fresh", "name": "Fresh", "password": liaotest.Password}
 	with := func(field string, v any) object {
 		o := object{}
-		for k, w := range good {
-			o[k] = w
-		}
+		maps.Copy(o, good)
 		o[field] = v
 		return o
 	}

@@ -101,7 +101,8 @@ func (s *Server) Run() {
 		"serve", "--data", s.Data, "--http", strings.TrimPrefix(s.Gate, "http://"),
 		"--chat", s.Chat, "--ops", strings.TrimPrefix(s.Ops, "http://"),
 	}, s.Args...)
-	cmd := exec.Command(Binary(s.tb), args...)
+	// Not bound to the test's context: the test itself decides how it ends.
+	cmd := exec.CommandContext(context.WithoutCancel(s.tb.Context()), Binary(s.tb), args...)
 	cmd.Env = append(os.Environ(), s.Env...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -160,8 +161,7 @@ func (s *Server) Stop() (code int, took time.Duration) {
 	case <-time.After(Patience):
 		s.tb.Fatalf("liao did not end within %v of SIGTERM\n%s", Patience, s.Log())
 	}
-	var exit *exec.ExitError
-	if errors.As(s.err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](s.err); ok {
 		return exit.ExitCode(), time.Since(begin)
 	}
 	return 0, time.Since(begin)
@@ -211,7 +211,7 @@ func Until(tb testing.TB, what string, cond func() bool) {
 // same one again, so it cannot be left to the server.
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}

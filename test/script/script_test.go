@@ -121,7 +121,7 @@ func askOps(ts *testscript.TestScript, neg bool, args []string) {
 	show(ts, neg, http.MethodGet, running(ts).Ops+args[0], nil)
 }
 
-// show writes an answer to the script's stdout; ! wants a status of 400 or above.
+// show writes an answer to the script's stdout. With neg it must be a refusal.
 func show(ts *testscript.TestScript, neg bool, method, url string, body any) {
 	a, err := liaotest.Do(context.Background(), method, url, nil, body)
 	if err != nil {

@@ -85,7 +85,7 @@ func TestKnownSecretsAreRefused(t *testing.T) {
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "short",
 	} {
 		for _, key := range []string{"LIAO_SECRETS_CODE_KEY", "LIAO_SECRETS_PEPPER", "LIAO_OPS_TOKEN"} {
-			cmd := exec.Command(liaotest.Binary(t), "serve", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--chat", "127.0.0.1:0", "--ops", "127.0.0.1:0")
+			cmd := exec.CommandContext(t.Context(), liaotest.Binary(t), "serve", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--chat", "127.0.0.1:0", "--ops", "127.0.0.1:0")
 			cmd.Env = append(os.Environ(), key+"="+secret)
 			out, err := cmd.CombinedOutput()
 			if err == nil {

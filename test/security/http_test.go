@@ -178,7 +178,7 @@ func TestPaths(t *testing.T) {
 // raw sends a request line as it is and returns the status, 0 if there was none.
 func raw(t *testing.T, addr, method, path string) int {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -172,8 +172,12 @@ func TestPoison(t *testing.T) {
 		}
 	}
 	datas := []any{
-		object{"": ""}, object{"a": []any{nil, true, 1e308, -0.0, "x"}}, object{"__proto__": object{"x": 1}}, object{"$gt": ""},
-		object{"n": 9007199254740993.0}, object{strings.Repeat("k", 1000): "v"},
+		object{"": ""},
+		object{"a": []any{nil, true, 1e308, -1.5, "x"}},
+		object{"__proto__": object{"x": 1}},
+		object{"$gt": ""},
+		object{"n": 9007199254740993.0},
+		object{strings.Repeat("k", 1000): "v"},
 	}
 	for i, d := range datas {
 		a.Ask("SEND", object{"conv": conv, "key": fmt.Sprintf("data-%07d", i), "content": object{"kind": "x-data", "data": d}}).Want("SENT")

@@ -2,6 +2,7 @@ package security_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"regexp"
@@ -119,8 +120,8 @@ func TestMatrixHTTP(t *testing.T) {
 	foreign.Call(http.MethodGet, "/v1/me", nil).Want(t, 200)
 }
 
-// frameRow says what one request is answered with, by caller. body is given the
-// conversation or user that it is about.
+// frameRow says what one request is answered with, by caller. The function
+// body is given the conversation or user that it is about.
 type frameRow struct {
 	body    func(conv, user string) object
 	friend  string // the code, or "" for success: by a friend, about their conversation or about the friend
@@ -133,9 +134,7 @@ type frameRow struct {
 func onConv(more object) func(conv, user string) object {
 	return func(conv, _ string) object {
 		o := object{"conv": conv}
-		for k, v := range more {
-			o[k] = v
-		}
+		maps.Copy(o, more)
 		return o
 	}
 }
@@ -143,9 +142,7 @@ func onConv(more object) func(conv, user string) object {
 func onUser(more object) func(conv, user string) object {
 	return func(_, user string) object {
 		o := object{"user": user}
-		for k, v := range more {
-			o[k] = v
-		}
+		maps.Copy(o, more)
 		return o
 	}
 }

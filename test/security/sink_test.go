@@ -122,6 +122,7 @@ func (s *sinkSession) Reset()                                    { s.to = nil }
 func (s *sinkSession) Logout() error                             { return nil }
 func (s *sinkSession) Mail(string, *smtp.MailOptions) error      { return nil }
 func (s *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error { s.to = append(s.to, to); return nil }
+
 func (s *sinkSession) Data(r io.Reader) error {
 	raw, err := io.ReadAll(r)
 	if err != nil {
@@ -137,7 +138,7 @@ func (s *sinkSession) Data(r io.Reader) error {
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

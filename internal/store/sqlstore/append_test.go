@@ -1,7 +1,6 @@
 package sqlstore_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -92,10 +91,4 @@ func checkBadDraft(t *testing.T, h storetest.Home, trigger string) {
 			t.Errorf("conversation %d has %d entries, want %d", i, got, want)
 		}
 	}
-}
-
-// unknown says whether an error leaves the outcome unknown.
-func unknown(err error) bool {
-	var e *im.Error
-	return err != nil && (!errors.As(err, &e) || !e.Code.Definite())
 }

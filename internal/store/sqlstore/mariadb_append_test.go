@@ -319,3 +319,9 @@ func (l *cutLine) serve(ctx context.Context, client net.Conn) {
 		}
 	}
 }
+
+// unknown says whether an error leaves the outcome unknown.
+func unknown(err error) bool {
+	var e *im.Error
+	return err != nil && (!errors.As(err, &e) || !e.Code.Definite())
+}
