@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -33,12 +34,13 @@ func (op *operator) passwordLink(ctx context.Context, u sqlstore.UserRecord) err
 	if gate == "" {
 		gate = "http://" + op.config.HTTP.Listen
 	}
+	at := url.Values{"email": {u.Email}, "request": {request}, "code": {code}}.Encode()
 	_, err = fmt.Fprintf(op.std.Out, `Bring this to %[1]s by a way that you trust. It is good once, within %[6]v.
 
-  link     %[2]s/reset#email=%[3]s&request=%[4]s&code=%[5]s
+  link     %[2]s/reset#%[7]s
   e-mail   %[3]s
   request  %[4]s
   code     %[5]s
-`, u.Handle, gate, u.Email, request, code, linkLife)
+`, u.Handle, gate, u.Email, request, code, linkLife, at)
 	return err
 }

@@ -86,6 +86,9 @@ func (g *Gate) describe(version string) error {
 	g.describeNodes()
 	g.describeSelf()
 	g.mux.HandleFunc("GET /{$}", g.servePage)
+	for _, path := range []string{"/reset", "/reset/page.js", "/reset/page.css"} {
+		g.mux.HandleFunc("GET "+path, g.serveReset)
+	}
 
 	// The library describes its own error type, which is never sent.
 	delete(registry.Map(), "ErrorModel")
