@@ -20,11 +20,9 @@ func migrate(ctx context.Context, std Streams, args []string) (err error) {
 	var done stack
 	defer func() { err = errors.Join(err, done.stop(ctx)) }()
 	if eff.Config.Store.Driver == "sqlite" {
-		unlock, err := lockData(eff.Config.Data)
-		if err != nil {
+		if _, err := takeData(&eff.Config, &done); err != nil {
 			return err
 		}
-		done.pushClose("lock", unlock)
 	}
 	st, err := openStore(ctx, &eff.Config, nil, nil)
 	if err != nil {

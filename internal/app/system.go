@@ -89,12 +89,8 @@ func (s *System) openLogs(_ context.Context, std Streams) error {
 }
 
 func (s *System) openData(ctx context.Context, _ Streams) error {
-	unlock, err := lockData(s.config.Data)
-	if err != nil {
-		return err
-	}
-	s.done.pushClose("lock", unlock)
-	if s.secrets, err = config.EnsureSecrets(s.config.Data, s.config.Secrets); err != nil {
+	var err error
+	if s.secrets, err = takeData(s.config, &s.done); err != nil {
 		return err
 	}
 	if s.store, err = openStore(ctx, s.config, s.log, s.registry); err != nil {
