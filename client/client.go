@@ -330,7 +330,7 @@ func (c *Client) take(t wire.Type, body []byte) error {
 	return nil
 }
 
-// receipt moves a read watermark. mu is held.
+// receipt moves a read watermark. The caller holds mu.
 func (c *Client) receipt(m *clientpb.Receipt) {
 	c.tell(topic{kind: topicReceipt, conv: m.GetConv(), user: m.GetUser()}, Receipt{
 		Conv: m.GetConv(), User: m.GetUser(), Seq: m.GetSeq(),

@@ -65,7 +65,7 @@ func (c *Client) Conversation(id uint64) (info Conversation, ok bool) {
 	return Conversation{}, false
 }
 
-// arrive takes an entry that was pushed, or stored for a send of ours. mu is held.
+// arrive takes an entry that was pushed, or stored for a send of ours. The caller holds mu.
 func (c *Client) arrive(v *conv, m Message) {
 	v.see(m)
 	switch {
@@ -90,7 +90,7 @@ func (v *conv) see(m Message) {
 }
 
 // newTail drops what is held and starts anew at m: what lies below may have been
-// changed by entries that we do not fetch. mu is held.
+// changed by entries that we do not fetch. The caller holds mu.
 func (c *Client) newTail(v *conv, m Message) {
 	c.dropReady(v)
 	v.held, v.high, v.hole = true, m.Seq-1, m.Seq > 1
@@ -98,7 +98,7 @@ func (c *Client) newTail(v *conv, m Message) {
 	c.admit(v, m)
 }
 
-// admit makes m the next entry to be given, if there is room. mu is held.
+// admit makes m the next entry to be given, if there is room. The caller holds mu.
 func (c *Client) admit(v *conv, m Message) bool {
 	size := weight(m)
 	if len(v.ready) > 0 && (len(v.ready) >= maxReady || c.waiting+size > maxWaiting) {
@@ -130,7 +130,7 @@ func (c *Client) dropReady(v *conv) {
 	v.ready, v.behind = nil, false
 }
 
-// absorb admits the early entries that now come next. mu is held.
+// absorb admits the early entries that now come next. The caller holds mu.
 func (c *Client) absorb(v *conv) {
 	for {
 		m, ok := v.early[v.high+1]
@@ -149,7 +149,7 @@ func (c *Client) absorb(v *conv) {
 	}
 }
 
-// early keeps m for a moment: pushes overtake each other. mu is held.
+// early keeps m for a moment: pushes overtake each other. The caller holds mu.
 func (c *Client) early(v *conv, m Message) {
 	if v.early == nil {
 		v.early = make(map[uint32]Message)
@@ -166,7 +166,7 @@ func (c *Client) early(v *conv, m Message) {
 	}
 }
 
-// known reports whether v is still what is known of its conversation. mu is held.
+// known reports whether v is still what is known of its conversation. The caller holds mu.
 func (c *Client) known(v *conv) bool { return c.convs[v.info.ID] == v }
 
 // jitter spreads d by the fraction f to both sides.
@@ -174,7 +174,7 @@ func jitter(d time.Duration, f float64) time.Duration {
 	return time.Duration(float64(d) * (1 + f*(2*rand.Float64()-1))) //nolint:gosec // no secret
 }
 
-// fill takes a page that was asked with after = high. mu is held.
+// fill takes a page that was asked with after = high. The caller holds mu.
 func (c *Client) fill(v *conv, p Page) {
 	v.behind = false
 	for _, m := range p.Messages {
@@ -198,8 +198,8 @@ func (c *Client) fill(v *conv, p Page) {
 	}
 }
 
-// changed takes a conversation as SYNC gave it. first says that this is what was
-// there when the client saw this account for the first time. mu is held.
+// changed takes a conversation as SYNC gave it; first says that this is what was
+// there when the client saw this account for the first time. The caller holds mu.
 func (c *Client) changed(info Conversation, first bool) {
 	v := c.convs[info.ID]
 	if v == nil {
@@ -232,7 +232,7 @@ func differs(a, b Conversation) bool {
 		a.Left != b.Left || a.Closed != b.Closed || a.Members != b.Members
 }
 
-// nextEntry is the next entry of v to be given. mu is held.
+// nextEntry is the next entry of v to be given. The caller holds mu.
 func (c *Client) nextEntry(v *conv) (e Event, given func()) {
 	if len(v.ready) == 0 {
 		return nil, nil
@@ -255,7 +255,7 @@ func (c *Client) nextEntry(v *conv) (e Event, given func()) {
 	}
 }
 
-// readUpTo moves a read watermark of the own user. mu is held.
+// readUpTo moves a read watermark of the own user. The caller holds mu.
 func (c *Client) readUpTo(v *conv, seq uint32) {
 	if seq > v.info.Read {
 		v.info.Read = seq
@@ -264,7 +264,7 @@ func (c *Client) readUpTo(v *conv, seq uint32) {
 	}
 }
 
-// forget drops everything that belongs to another life of the server. mu is held.
+// forget drops everything that belongs to another life of the server. The caller holds mu.
 func (c *Client) forget() {
 	for _, v := range c.convs {
 		if v.hold != nil {

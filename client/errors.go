@@ -62,11 +62,10 @@ func (e *Error) Is(target error) bool {
 func (e *Error) Unknown() bool { return e.unknown }
 
 // Unknown reports whether err leaves open if the request took effect: it is an
-// *Error that says so, or an error that did not come from this package. nil and
-// definite errors are false.
+// *Error that says so, or an error that did not come from this package. It is
+// false for nil and for definite errors.
 func Unknown(err error) bool {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.unknown
 	}
 	return err != nil

@@ -136,8 +136,8 @@ func (c *Client) Events() <-chan Event {
 	return c.news.out
 }
 
-// tell queues a topic. e may be nil for topics whose event is made when it is
-// read; a later event of a topic takes the place of the one that waits. mu is held.
+// tell queues a topic; e may be nil for topics whose event is made when it is
+// read; a later event of a topic takes the place of the one that waits. The caller holds mu.
 func (c *Client) tell(t topic, e Event) {
 	if _, waits := c.news.queued[t]; waits {
 		c.news.queued[t] = e
@@ -154,7 +154,7 @@ func (c *Client) tell(t topic, e Event) {
 	c.deliver()
 }
 
-// unsay takes topics of these kinds out of the queue. mu is held.
+// unsay takes topics of these kinds out of the queue. The caller holds mu.
 func (c *Client) unsay(kinds ...topicKind) {
 	c.news.queue = slices.DeleteFunc(c.news.queue, func(t topic) bool {
 		if !slices.Contains(kinds, t.kind) {
@@ -169,7 +169,7 @@ func (c *Client) unsay(kinds ...topicKind) {
 }
 
 // deliver starts the goroutine that hands events out, if there are any and
-// somebody reads. mu is held.
+// somebody reads. The caller holds mu.
 func (c *Client) deliver() {
 	if c.news.open && !c.news.running && !c.news.shut && len(c.news.queue) > 0 && !c.closed {
 		c.news.running = true
@@ -208,7 +208,7 @@ func (c *Client) handOut() {
 	}
 }
 
-// shutEvents closes the stream. mu is held and handOut is not waiting.
+// shutEvents closes the stream. The caller holds mu, and handOut is not waiting.
 func (c *Client) shutEvents() {
 	if !c.news.shut {
 		c.news.shut = true
@@ -216,8 +216,8 @@ func (c *Client) shutEvents() {
 	}
 }
 
-// nextEvent takes the next event from the queue; nil if there is none. given, if
-// not nil, is called with mu held once the application has it. mu is held.
+// nextEvent takes the next event from the queue; nil if there is none. If given
+// is not nil it is called with mu held once the application has it. The caller holds mu.
 func (c *Client) nextEvent() (e Event, given func()) {
 	for len(c.news.queue) > 0 {
 		t := c.news.queue[0]
@@ -243,8 +243,8 @@ func (c *Client) nextEvent() (e Event, given func()) {
 			}
 			continue
 		case topicSettled:
-			if e, given := c.nextSettled(); e != nil {
-				return e, given
+			if e := c.nextSettled(); e != nil {
+				return e, nil
 			}
 			continue
 		case topicTyping:

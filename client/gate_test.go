@@ -3,6 +3,7 @@ package client_test
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,9 +27,7 @@ type door struct {
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b, _ := io.ReadAll(r.Body)
 	d.method, d.path, d.auth, d.kind, d.asked = r.Method, r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("Content-Type"), string(b)
-	for k, v := range d.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), d.header)
 	w.WriteHeader(d.status)
 	_, _ = io.WriteString(w, d.body)
 }
@@ -98,23 +97,27 @@ func TestGateCalls(t *testing.T) {
 		},
 		{
 			"who am I", func(g *client.Gate) (any, error) { return g.Account("tok").Me(t.Context()) },
-			ann, "GET", "/v1/me", "", "Bearer tok", client.User{ID: 9007199254740991, Handle: "ann", Name: "Ann"},
+			ann, "GET", "/v1/me", "", "Bearer tok",
+			client.User{ID: 9007199254740991, Handle: "ann", Name: "Ann"},
 		},
 		{
 			"change the name alone", func(g *client.Gate) (any, error) {
 				return g.Account("tok").UpdateMe(t.Context(), client.ProfileChange{Name: &name})
 			},
-			ann, "PATCH", "/v1/me", `{"name":"Ann B."}`, "Bearer tok", client.User{ID: 9007199254740991, Handle: "ann", Name: "Ann"},
+			ann, "PATCH", "/v1/me", `{"name":"Ann B."}`, "Bearer tok",
+			client.User{ID: 9007199254740991, Handle: "ann", Name: "Ann"},
 		},
 		{
 			"set a picture", func(g *client.Gate) (any, error) {
 				return g.Account("tok").SetAvatar(t.Context(), []byte("\x89PNG\r\n\x1a\n"))
 			},
-			ann, "PUT", "/v1/me/avatar", "\x89PNG\r\n\x1a\n", "Bearer tok", client.User{ID: 9007199254740991, Handle: "ann", Name: "Ann"},
+			ann, "PUT", "/v1/me/avatar", "\x89PNG\r\n\x1a\n", "Bearer tok",
+			client.User{ID: 9007199254740991, Handle: "ann", Name: "Ann"},
 		},
 		{
 			"take the picture away", func(g *client.Gate) (any, error) { return g.Account("tok").RemoveAvatar(t.Context()) },
-			ann, "DELETE", "/v1/me/avatar", "", "Bearer tok", client.User{ID: 9007199254740991, Handle: "ann", Name: "Ann"},
+			ann, "DELETE", "/v1/me/avatar", "", "Bearer tok",
+			client.User{ID: 9007199254740991, Handle: "ann", Name: "Ann"},
 		},
 		{
 			"change the password", func(g *client.Gate) (any, error) {
@@ -218,7 +221,9 @@ func TestGateThatIsNotThereDidNothing(t *testing.T) {
 }
 
 func TestGateThatHangsUpMayHaveDoneIt(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // how a handler hangs up
+	}))
 	defer s.Close()
 	g, err := client.NewGate(client.GateOptions{URL: s.URL})
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 // avatar of 256 KiB.
 const maxAnswer = 1 << 20
 
-// call asks the gate once. in is sent as JSON, or as it is if it is a picture.
+// call asks the gate once; in is sent as JSON, or as it is if it is a picture.
 func (g *Gate) call(ctx context.Context, method, path, token string, in, out any) error {
 	req, err := g.request(ctx, method, path, in)
 	if err != nil {

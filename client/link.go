@@ -156,7 +156,7 @@ func (l *link) farewell() *clientpb.Goaway {
 	return l.bye
 }
 
-// ask sends a request. done is called once, by the reader, with the answer or
+// ask sends a request; done is called once, by the reader, with the answer or
 // errBroken. An error means that nothing was sent and done will not be called.
 func (l *link) ask(t wire.Type, body proto.Message, done func(answer)) error {
 	l.mu.Lock()
@@ -191,7 +191,7 @@ func (l *link) send(t wire.Type, id uint32, body proto.Message) {
 	l.enqueue(frame)
 }
 
-// enqueue hands a frame to the writer. mu is held.
+// enqueue hands a frame to the writer. The caller holds mu.
 func (l *link) enqueue(frame []byte) {
 	l.out = append(l.out, frame)
 	l.sentAt = time.Now()
@@ -253,7 +253,7 @@ func (l *link) tick() {
 	l.timer.Reset(max(next, time.Millisecond))
 }
 
-// ping asks for a sign of life. mu is held.
+// ping asks for a sign of life. The caller holds mu.
 func (l *link) ping(now time.Time) {
 	l.last++
 	frame, err := wire.Form(l.codec).Encode(nil, clientpb.Type_PING, max(l.last, 1), nil)

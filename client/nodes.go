@@ -52,7 +52,7 @@ func (c *Client) reach(ctx context.Context, token string) (transport.Conn, parti
 	case errors.As(err, &refusal):
 		return nil, parting{err: err, wait: refusal.RetryAfter}
 	}
-	last := error(errNoNode)
+	last := errNoNode
 	for _, other := range list {
 		if conn, err = c.tryNode(ctx, other); conn != nil {
 			return conn, parting{}
@@ -64,7 +64,7 @@ func (c *Client) reach(ctx context.Context, token string) (transport.Conn, parti
 
 // tryNode connects to one node and remembers it.
 func (c *Client) tryNode(ctx context.Context, node Addrs) (transport.Conn, error) {
-	last := error(errNoNode)
+	last := errNoNode
 	for _, address := range c.addresses(node) {
 		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 		conn, err := c.dial(ctx, address)

@@ -163,7 +163,7 @@ func (o *outbox) remove(s *send) {
 	}
 }
 
-// pump sends whatever may be on its way and is not. mu is held.
+// pump sends whatever may be on its way and is not. The caller holds mu.
 func (c *Client) pump() {
 	if c.link == nil || c.closed {
 		return
@@ -178,7 +178,7 @@ func (c *Client) pump() {
 	}
 }
 
-// fly puts one send on its way; false if the line takes nothing more. mu is held.
+// fly puts one send on its way; false if the line takes nothing more. The caller holds mu.
 func (c *Client) fly(s *send) bool {
 	l := c.link
 	content, err := fromContent(s.Content)
@@ -250,7 +250,7 @@ func settles(err error, unknown bool) bool {
 	return !unknown && !errors.Is(err, RateLimited) && !errors.Is(err, Overloaded)
 }
 
-// retry has s tried again after a time. mu is held.
+// retry has s tried again after a time. The caller holds mu.
 func (c *Client) retry(s *send, err error) {
 	if errors.Is(err, errBroken) {
 		return // the next line sends it at once
@@ -265,7 +265,7 @@ func (c *Client) retry(s *send, err error) {
 	q.tries++
 }
 
-// stored makes what was sent an entry of its conversation. mu is held.
+// stored makes what was sent an entry of its conversation. The caller holds mu.
 func (c *Client) stored(s *send) {
 	v := c.convs[s.Conv]
 	if v == nil || (s.sent.Again && !v.held) {
@@ -282,23 +282,23 @@ func (c *Client) stored(s *send) {
 	c.readUpTo(v, s.sent.Seq)
 }
 
-// settle makes an outcome an event. mu is held.
+// settle makes an outcome an event. The caller holds mu.
 func (c *Client) settle(s *send) {
 	c.outbox.settled = append(c.outbox.settled, Settled{Sent: s.sent, Content: s.Content, Err: s.err})
 	c.tell(topic{kind: topicSettled}, nil)
 }
 
-// nextSettled is the next outcome to be told. mu is held.
-func (c *Client) nextSettled() (e Event, given func()) {
+// nextSettled is the next outcome to be told. The caller holds mu.
+func (c *Client) nextSettled() Event {
 	if len(c.outbox.settled) == 0 {
-		return nil, nil
+		return nil
 	}
 	next := c.outbox.settled[0]
 	c.outbox.settled = c.outbox.settled[1:]
 	if len(c.outbox.settled) > 0 {
 		c.tell(topic{kind: topicSettled}, nil)
 	}
-	return next, nil
+	return next
 }
 
 // abandon ends the wait for s: it is taken back if it never left.
@@ -330,10 +330,10 @@ func (c *Client) abandon(ctx context.Context, s *send) (Sent, error) {
 // which databases like.
 func newKey() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:])                // never fails: crypto/rand ends the process instead
-	ms := uint64(fault.Now().UnixMilli()) //nolint:gosec // not before 1970
-	binary.BigEndian.PutUint16(b[0:], uint16(ms>>32))
-	binary.BigEndian.PutUint32(b[2:], uint32(ms))
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	ms := uint64(fault.Now().UnixMilli())
+	binary.BigEndian.PutUint16(b[0:], uint16(ms>>32)) //nolint:gosec // 48 bits of milliseconds, in two parts
+	binary.BigEndian.PutUint32(b[2:], uint32(ms))     //nolint:gosec // the lower part
 	b[6] = b[6]&0x0f | 0x70
 	b[8] = b[8]&0x3f | 0x80
 	return hex.EncodeToString(b[:])

@@ -19,7 +19,7 @@ type pulls struct {
 	convs   []*conv
 }
 
-// want has the entries above v.high fetched. mu is held.
+// want has the entries above v.high fetched. The caller holds mu.
 func (c *Client) want(v *conv) {
 	if !v.wanted {
 		v.wanted = true
@@ -29,7 +29,7 @@ func (c *Client) want(v *conv) {
 }
 
 // wantSync asks what moved; if that is being asked already, once more after it.
-// mu is held.
+// The caller holds mu.
 func (c *Client) wantSync() {
 	c.pull.sync = true
 	c.startPull()
@@ -124,7 +124,7 @@ func (c *Client) pullChanges(l *link) error {
 	return nil
 }
 
-// takeChanges takes one page of a run. mu is held.
+// takeChanges takes one page of a run. The caller holds mu.
 func (c *Client) takeChanges(p *clientpb.Changes) {
 	if p.GetReset_() && c.cursor != "" {
 		c.forget()
@@ -142,7 +142,7 @@ func (c *Client) takeChanges(p *clientpb.Changes) {
 	}
 }
 
-// synced notes that a run is complete and none is wanted after it. mu is held.
+// synced notes that a run is complete and none is wanted after it. The caller holds mu.
 func (c *Client) synced() {
 	c.tell(topic{kind: topicSynced}, Synced{})
 	if !c.fresh {

@@ -81,7 +81,7 @@ func (c *Client) run(ctx context.Context) {
 		if p.welcome {
 			refreshed = false
 		}
-		c.log.Debug("not connected", "error", p.err)
+		c.log.DebugContext(ctx, "not connected", "error", p.err)
 		c.sayDown(p.err)
 		if p.badAuth != "" {
 			p = c.reauthorize(ctx, p, refreshed)

@@ -55,7 +55,7 @@ type saving struct {
 	convs map[uint64]*conv
 }
 
-// unsaved notes that the cursor, and v if it is not nil, shall be saved. mu is held.
+// unsaved notes that the cursor, and v if it is not nil, shall be saved. The caller holds mu.
 func (c *Client) unsaved(v *conv) {
 	if c.store == nil {
 		return

@@ -59,7 +59,7 @@ func (c *Client) refresh(ctx context.Context, bad string) error {
 	return nil
 }
 
-// planRenewal has the tokens exchanged at about 80% of their life. mu is held.
+// planRenewal has the tokens exchanged at about 80% of their life. The caller holds mu.
 func (c *Client) planRenewal(ctx context.Context) {
 	if c.closed || c.gate == nil || c.login.Refresh == "" || c.login.AccessExpires.IsZero() {
 		return
@@ -69,7 +69,7 @@ func (c *Client) planRenewal(ctx context.Context) {
 	c.renewAfter(ctx, max(at.Sub(fault.Now()), 0), 0)
 }
 
-// renewAfter plans one try. mu is held.
+// renewAfter plans one try. The caller holds mu.
 func (c *Client) renewAfter(ctx context.Context, d time.Duration, tries int) {
 	if c.renewal != nil {
 		c.renewal.Stop()
@@ -90,7 +90,7 @@ func (c *Client) renew(ctx context.Context, tries int) {
 	if err == nil || errors.Is(err, Unauthenticated) {
 		return
 	}
-	c.log.Warn("tokens could not be refreshed", "error", err)
+	c.log.WarnContext(ctx, "tokens could not be refreshed", "error", err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {

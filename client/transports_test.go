@@ -65,7 +65,7 @@ func nodes(t *testing.T) (client.Addrs, *tls.Config) {
 	plain := httptest.NewServer(transport.NewWebSocketHandler(transport.WebSocketOptions{Handle: parrot}))
 	t.Cleanup(plain.Close)
 	serve := func(o transport.ServeOptions) string {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}

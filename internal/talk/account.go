@@ -77,7 +77,7 @@ func (t *talker) newAccount(ctx context.Context, args string) (a client.NewAccou
 	// Only a code costs anything, so what can be wrong is found before one is sent.
 	for !plausibleHandle(a.Handle) {
 		if a.Handle != "" {
-			t.ui.print("! " + t.words.handleRule)
+			t.ui.show("! " + t.words.handleRule)
 		}
 		if a.Handle, err = t.answerOf(ctx, t.words.askHandle); err != nil {
 			return a, err

@@ -176,8 +176,7 @@ func codeOf(err error) string {
 // fail says that a command did not work, and what to do.
 func (t *talker) fail(name string, err error) {
 	text := err.Error()
-	var e *client.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*client.Error](err); ok {
 		text = e.Text
 		if e.RetryAfter > 0 {
 			text += fmt.Sprintf(t.words.retryAfter, e.RetryAfter)
@@ -187,10 +186,10 @@ func (t *talker) fail(name string, err error) {
 		}
 	}
 	if t.ui.interactive() {
-		t.ui.print("! " + oneLine(text))
+		t.ui.show("! " + oneLine(text))
 		return
 	}
-	t.ui.print(kindError + " " + name + ": " + codeOf(err) + ": " + oneLine(text))
+	t.ui.show(kindError + " " + name + ": " + codeOf(err) + ": " + oneLine(text))
 }
 
 func cmdHelp(_ context.Context, t *talker, args string) error {

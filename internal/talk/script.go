@@ -37,7 +37,7 @@ func (s *script) readLine(ctx context.Context) (string, error) {
 }
 
 func (s *script) ask(ctx context.Context, question string) (string, error) {
-	s.print("ask " + question)
+	s.show("ask " + question)
 	return s.readLine(ctx)
 }
 
@@ -48,7 +48,7 @@ func (s *script) askSecret(ctx context.Context, question, name string) (string, 
 	return s.ask(ctx, question)
 }
 
-func (s *script) print(text string) {
+func (s *script) show(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, _ = io.WriteString(s.out, text+"\n")

@@ -53,13 +53,13 @@ func (t *talker) result(kind, text string) {
 	line := strings.TrimSpace(kind + " " + text)
 	t.journal.say(line)
 	if !t.ui.interactive() {
-		t.ui.print(line)
+		t.ui.show(line)
 		return
 	}
 	if style, ok := t.words.results[kind]; ok {
 		text = fmt.Sprintf(style, text)
 	}
-	t.ui.print("  " + text)
+	t.ui.show("  " + text)
 }
 
 // say is a remark for people; scripts see it as a note.
@@ -70,7 +70,7 @@ func (t *talker) happened(kind, text string) {
 	line := strings.TrimSpace(kind + " " + text)
 	t.journal.happened(line)
 	if !t.ui.interactive() {
-		t.ui.print(line)
+		t.ui.show(line)
 		return
 	}
 	style, ok := t.words.events[kind]
@@ -80,7 +80,7 @@ func (t *talker) happened(kind, text string) {
 	if strings.Contains(style, "%s") {
 		style = fmt.Sprintf(style, text)
 	}
-	t.ui.print("* " + style)
+	t.ui.show("* " + style)
 }
 
 // happenedAt shows a message that came.
@@ -90,14 +90,14 @@ func (t *talker) happenedAt(kind string, m client.Message, text string) {
 		return
 	}
 	t.journal.happened(kind + " " + text)
-	t.ui.print(t.forPeople(m))
+	t.ui.show(t.forPeople(m))
 }
 
 // mine shows an own message that another device sent; a script sees nothing of
 // it here, because it cannot know which of the two lines comes first.
 func (t *talker) mine(m client.Message) {
 	if t.ui.interactive() && !t.typedHere(m.Key) {
-		t.ui.print(t.forPeople(m))
+		t.ui.show(t.forPeople(m))
 	}
 }
 

@@ -60,7 +60,7 @@ type shown struct {
 }
 
 func (s *shown) interactive() bool { return true }
-func (s *shown) print(text string) { s.lines = append(s.lines, text) }
+func (s *shown) show(text string)  { s.lines = append(s.lines, text) }
 
 func TestNobodyCanForgeALine(t *testing.T) {
 	ui := &shown{}

@@ -161,7 +161,7 @@ func (t *talker) begin(o Options, f flags, command string) error {
 	t.agent = strings.TrimSuffix("liao-talk/"+o.Version, "/")
 	t.way, t.codec, t.keepOn = client.Transport(f.transport), client.Codec(f.codec), f.keepOn
 	file, isFile := o.In.(*os.File)
-	if command == "" && isFile && term.IsTerminal(int(file.Fd())) { //nolint:gosec // a descriptor fits in an int.
+	if command == "" && isFile && term.IsTerminal(int(file.Fd())) {
 		t.words = wordsOf(lang)
 		t.ui, err = openTerminal(file, o.Out, t.complete, t.keyPressed)
 		return err
@@ -199,7 +199,7 @@ func (t *talker) run(ctx context.Context) int {
 		}
 	case t.ui.interactive():
 		for _, line := range t.words.welcome {
-			t.ui.print(line)
+			t.ui.show(line)
 		}
 	}
 	for {
@@ -235,7 +235,7 @@ func (t *talker) settleAll(ctx context.Context) int {
 		case <-c.Done():
 			return t.verdict()
 		case <-ctx.Done():
-			t.ui.print(fmt.Sprintf(t.words.stillUnsent, len(c.Unsettled())))
+			t.ui.show(fmt.Sprintf(t.words.stillUnsent, len(c.Unsettled())))
 			return t.verdict()
 		}
 	}

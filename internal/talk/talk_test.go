@@ -65,7 +65,10 @@ type place struct {
 	dir  string
 }
 
-func newPlace(t *testing.T, gate string) place { return place{t: t, gate: gate, dir: t.TempDir()} }
+func newPlace(t *testing.T, gate string) place {
+	t.Helper()
+	return place{t: t, gate: gate, dir: t.TempDir()}
+}
 
 func (p place) options(profile string, in io.Reader, out io.Writer, flags ...string) talk.Options {
 	return talk.Options{

@@ -21,10 +21,10 @@ type terminal struct {
 	size func()
 }
 
-// openTerminal takes the terminal over until close. complete is asked at each tab
+// openTerminal takes the terminal over until close; complete is asked at each tab
 // for what the line could become; pressed is told of every other key.
 func openTerminal(in *os.File, out io.Writer, complete func(string) []string, pressed func(line string)) (ui, error) {
-	fd := int(in.Fd()) //nolint:gosec // a descriptor fits in an int.
+	fd := int(in.Fd())
 	old, err := term.MakeRaw(fd)
 	if err != nil {
 		return nil, fmt.Errorf("open terminal: %w", err)
@@ -83,13 +83,13 @@ func (t *terminal) askSecret(ctx context.Context, question, _ string) (string, e
 	return await(ctx, func() (string, error) { return t.term.ReadPassword(question) })
 }
 
-func (t *terminal) print(text string)  { _, _ = io.WriteString(t.term, text+"\n") }
+func (t *terminal) show(text string)   { _, _ = io.WriteString(t.term, text+"\n") }
 func (t *terminal) setPrompt(p string) { t.term.SetPrompt(p) }
 func (t *terminal) interactive() bool  { return true }
 
 func (t *terminal) close() error {
 	t.once.Do(func() {
-		fd := int(t.file.Fd()) //nolint:gosec // a descriptor fits in an int.
+		fd := int(t.file.Fd())
 		t.err = term.Restore(fd, t.old)
 	})
 	return t.err

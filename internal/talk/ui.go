@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// ui is where lines come from and go to. print may be called from any goroutine,
+// ui is where lines come from and go to. Its method show may be called from any goroutine,
 // the others from one.
 type ui interface {
 	// readLine waits for a line of input; io.EOF when there is no more.
@@ -17,8 +17,8 @@ type ui interface {
 	// askSecret is ask for what must not be seen. name is the environment variable
 	// that answers for a script.
 	askSecret(ctx context.Context, question, name string) (string, error)
-	// print shows one or more lines; what is being typed stays whole.
-	print(text string)
+	// show prints one or more lines; what is being typed stays whole.
+	show(text string)
 	setPrompt(p string)
 	// interactive is true if a person sits there.
 	interactive() bool
