@@ -96,9 +96,8 @@ func (v *Service) leaving() farewell {
 // are gone; when ctx ends first, those that are left are cut off.
 func (v *Service) Drain(ctx context.Context) error {
 	inside, empty := v.doors.drain()
-	if err := v.status.Leave(ctx, v.node, v.boot); err != nil {
-		v.log.WarnContext(ctx, "the node list still has this node until its lease ends", "err", err)
-	}
+	v.renewLease(ctx) // which says that this node drains: newcomers go elsewhere
+	defer v.giveUpLease(context.WithoutCancel(ctx))
 	for _, s := range inside {
 		s.hangUp(v.leaving())
 	}

@@ -176,8 +176,9 @@ func TestSendsMeetInBatches(t *testing.T) {
 				}
 			}
 		}
-		if want := []int{3, users*3 - 3}; !slices.Equal(r.store.batches, want) {
-			t.Errorf("batches of %v, want %v", r.store.batches, want)
+		// What is there when the committer wakes goes first; all that comes meanwhile second.
+		if got := r.store.batches; len(got) > 2 || sum(got) != users*3 {
+			t.Errorf("batches of %v, want all %d in at most two", got, users*3)
 		}
 	})
 }
@@ -413,4 +414,11 @@ type countless struct{}
 
 func (countless) Take(context.Context, string, int, time.Duration) (time.Duration, error) {
 	return 0, nil
+}
+
+func sum(all []int) (n int) {
+	for _, one := range all {
+		n += one
+	}
+	return n
 }

@@ -79,6 +79,7 @@ type Service struct {
 	troubles  bucket // bounds the lines of trouble
 	silence   *slog.Logger
 	epochName atomic.Pointer[string]
+	left      atomic.Bool // the lease is given up and not taken again
 
 	appends   *batch.Batcher[im.Draft, im.Appended]
 	reads     *batch.Batcher[im.ReadMark, im.Marked]
