@@ -47,7 +47,7 @@ func commands() []command {
 		{"talk", "a terminal client, also for scripts", talkTo},
 		{"user", "list, show, disable, enable, delete, log out users; give one a way to set a new password", user},
 		{"migrate", "bring the database's schema up to date", migrate},
-		{"seed", "fill an empty installation with users, for tests and benchmarks", seed},
+		{"seed", "make users with tokens, for tests and benchmarks", seed},
 		{"bench", "measure a running server", benchmark},
 		{"config", "print the effective configuration and where each value comes from", showConfig},
 		{"version", "print the version", version},

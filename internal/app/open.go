@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/liao-im/liao/internal/config"
+	"github.com/liao-im/liao/internal/ops"
 	"github.com/liao-im/liao/internal/store/sqlstore"
 )
 
@@ -27,6 +28,12 @@ func openStore(ctx context.Context, c *config.Config, log *slog.Logger, metrics 
 		o.DSN, o.Pool = c.Store.DSN.Reveal(), c.Store.Pool
 	}
 	return sqlstore.Open(ctx, o)
+}
+
+// openAudit opens the audit log for an operator's command. With no file configured
+// its lines go where the command's errors go.
+func openAudit(c *config.Config, std Streams) (*ops.Audit, error) {
+	return ops.OpenAudit(ops.AuditOptions{File: c.Log.AuditFile, Stderr: std.Err})
 }
 
 // openForOperator opens the database of an installation that exists, for a command

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
+	osuser "os/user"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -73,14 +75,33 @@ func user(ctx context.Context, std Streams, args []string) (err error) {
 	if op.store, err = openForOperator(ctx, op.config, &done); err != nil {
 		return err
 	}
+	audit, err := openAudit(op.config, std)
+	if err != nil {
+		return err
+	}
+	done.pushClose("audit log", audit.Close)
 	if verb == "list" {
+		audit.Logger().InfoContext(ctx, "operator listed users", "start", strings.Join(who, ""))
 		return op.list(ctx, strings.Join(who, ""))
 	}
 	u, err := op.find(ctx, who[0])
 	if err != nil {
 		return err
 	}
+	// Before the act: what could not be noted is not done.
+	audit.Logger().InfoContext(ctx, "operator's command", "command", verb, "user", uint64(u.ID), "handle", u.Handle, "by", osUser())
 	return action(ctx, u)
+}
+
+// osUser is who runs the command, by the system's name, else by number.
+func osUser() string {
+	if u := os.Getenv("SUDO_USER"); u != "" {
+		return u
+	}
+	if u, err := osuser.Current(); err == nil {
+		return u.Username
+	}
+	return strconv.Itoa(os.Getuid())
 }
 
 // find looks a user up by handle, address or #id.

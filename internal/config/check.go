@@ -158,7 +158,7 @@ func (c *checker) mails() {
 	if m.SMTPUser == "" && m.SMTPPassword != "" {
 		c.refuse("mail.smtp_password", "needs mail.smtp_user")
 	}
-	if m.SMTPPassword != "" && m.SMTPTLS == "none" && !loopback(m.SMTPHost) {
-		c.refuse("mail.smtp_tls", "would send the password in the clear to %s: write starttls or tls", net.JoinHostPort(m.SMTPHost, strconv.Itoa(m.SMTPPort)))
+	if m.SMTPTLS == "none" && !loopback(m.SMTPHost) && (m.SMTPPassword != "" || !c.Insecure) {
+		c.refuse("mail.smtp_tls", "would send codes and passwords in the clear to %s: write starttls or tls", net.JoinHostPort(m.SMTPHost, strconv.Itoa(m.SMTPPort)))
 	}
 }

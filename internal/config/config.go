@@ -102,7 +102,7 @@ type Mail struct {
 	SMTPPort     int    `key:"smtp_port" default:"587" min:"1" max:"65535" help:"port of the SMTP server"`
 	SMTPUser     string `key:"smtp_user" help:"user at the SMTP server; empty: none"`
 	SMTPPassword Secret `key:"smtp_password" help:"password at the SMTP server"`
-	SMTPTLS      string `key:"smtp_tls" one:"starttls tls none" default:"starttls" help:"starttls: as the server offers, or not at all; tls: from the first byte; none: plaintext"`
+	SMTPTLS      string `key:"smtp_tls" one:"starttls tls none" default:"starttls" help:"starttls: encrypted after STARTTLS, and no mail to a server without it; tls: encrypted from the first byte; none: plaintext, for a server on this machine"`
 	From         string `key:"from" form:"mailbox" help:"sender of every mail, such as liao <liao@example.org>"`
 	Language     string `key:"language" one:"en zh" default:"en" help:"language of mails to people whose own is not known"`
 }

@@ -90,7 +90,7 @@ func TestRefusals(t *testing.T) {
 		{"MySQL without password", "store: {driver: mysql, dsn: 'x@tcp(db:3306)/liao?tls=true'}\n", nil, nil, []string{"the password is empty or known"}},
 		{"MySQL with a known password", "store: {driver: mysql, dsn: 'root:123456@tcp(db:3306)/liao?tls=true'}\n", nil, nil, []string{"the password is empty or known"}},
 		{"SMTP without sender", "mail.smtp_host: m\n", nil, nil, []string{"needs mail.from"}},
-		{"SMTP password in the clear", "mail: {smtp_host: m, from: a@b, smtp_user: u, smtp_password: p, smtp_tls: none}\n", nil, nil, []string{"mail.smtp_tls: would send the password in the clear to m:587"}},
+		{"SMTP password in the clear", "mail: {smtp_host: m, from: a@b, smtp_user: u, smtp_password: p, smtp_tls: none}\n", nil, nil, []string{"mail.smtp_tls: would send codes and passwords in the clear to m:587"}},
 		{"SMTP password without server", "mail.smtp_password: p\n", nil, nil, []string{"of no use without mail.smtp_host"}},
 		{"SMTP user without password", "mail: {smtp_host: m, from: a@b, smtp_user: u}\n", nil, nil, []string{"needs mail.smtp_password"}},
 	} {

@@ -46,7 +46,7 @@ func (g *Gate) sendCode(ctx context.Context, in *codeInput) (*codeOutput, error)
 	}
 	c := callerOf(ctx)
 	issued, err := g.codes.IssueCode(ctx, im.CodeRequest{
-		Purpose: im.Purpose(in.Body.Purpose), Email: email, Known: known, IP: c.limit, Lang: c.lang,
+		Purpose: im.Purpose(in.Body.Purpose), Email: email, Known: known, IP: c.limit, From: c.addr, Lang: c.lang,
 	})
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ type CodeRequest struct {
 	Email   string // as CheckEmail returned it
 	Known   bool   // whether an account has this address; changes the mail, never the answer
 	IP      string // what limits by address count: an IPv4 address or an IPv6 /64; empty: exempt
+	From    string // who asks, for the audit log
 	Lang    string // "en" or "zh"
 }
 

@@ -225,7 +225,8 @@ func (s *System) Connect(tb testing.TB, l client.Login, o client.Options) *clien
 	return c
 }
 
-// Befriend makes two users friends and returns their conversation.
+// Befriend makes two users friends and returns their conversation, which both
+// clients then know: every entry from here on is given to them.
 func Befriend(tb testing.TB, a, b *client.Client) uint64 {
 	tb.Helper()
 	if err := a.RequestFriend(tb.Context(), b.Me().ID, "", ""); err != nil {

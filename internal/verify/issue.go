@@ -50,7 +50,7 @@ func (s *Service) IssueCode(ctx context.Context, r im.CodeRequest) (im.CodeIssue
 	}
 	s.queue.put(s.letter(r, email, code, told))
 	s.metrics.issued.WithLabelValues(string(r.Purpose), "ok").Inc()
-	s.audit.InfoContext(ctx, "code issued", "purpose", string(r.Purpose), "email", email, "ip", r.IP, "request", request)
+	s.audit.InfoContext(ctx, "code issued", "purpose", string(r.Purpose), "email", email, "ip", r.From, "request", request)
 	return im.CodeIssued{Request: request, Expires: s.expires, Resend: s.resend()}, nil
 }
 
@@ -75,7 +75,7 @@ func (s *Service) letter(r im.CodeRequest, email, code string, told bool) letter
 func (s *Service) refused(ctx context.Context, r im.CodeRequest, err error) error {
 	if im.Explain(err).Code == im.RateLimited {
 		s.metrics.issued.WithLabelValues(string(r.Purpose), "limited").Inc()
-		s.audit.WarnContext(ctx, "code refused, over a limit", "purpose", string(r.Purpose), "email", r.Email, "ip", r.IP)
+		s.audit.WarnContext(ctx, "code refused, over a limit", "purpose", string(r.Purpose), "email", r.Email, "ip", r.From)
 		return err
 	}
 	s.metrics.issued.WithLabelValues(string(r.Purpose), "error").Inc()

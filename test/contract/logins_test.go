@@ -88,8 +88,8 @@ func TestRevocation(t *testing.T) {
 	begin := time.Now()
 	ann.Call(http.MethodDelete, "/v1/logins/"+other, nil).Want(t, http.StatusNoContent)
 	p.Gone("UNAUTHORIZED")
-	if took := time.Since(begin); took > 3*time.Second {
-		t.Errorf("a revoked login's connection closed after %v, want 1 s", took)
+	if took := time.Since(begin); took > 1500*time.Millisecond {
+		t.Errorf("a revoked login's connection closed after %v, want 1 s (and half of one for a busy machine)", took)
 	}
 	phone.Call(http.MethodGet, "/v1/me", nil).Refused(t, 401, "unauthenticated")
 	ann.Call(http.MethodDelete, "/v1/logins/"+other, nil).Refused(t, 404, "not_found")

@@ -49,8 +49,24 @@ func TestCanaries(t *testing.T) {
 
 	d := s.Dial()
 	d.Ask("HELLO", object{"token": token}).Want("WELCOME")
-	d.Ask("REQUEST_FRIEND", object{"user": "999", "greeting": "canary-greeting"})
-	d.Ask("SEND", object{"conv": "1", "key": "key-00000001", "content": object{"kind": "text", "text": "canary-message-body"}})
+	request, code = sink.requestCode(s, "ben@example.org", "register")
+	secrets["ben's code"] = code
+	s.Call(http.MethodPost, "/v1/accounts", "", object{
+		"email": "ben@example.org", "request": request, "code": code, "handle": "ben", "name": "Ben", "password": password,
+	}).Want(t, 201)
+	ben := s.Dial()
+	bens := login("ben", password).Want(t, 201)
+	secrets["ben's token"] = bens.String("accessToken")
+	who := ben.Ask("HELLO", object{"token": bens.String("accessToken")}).Want("WELCOME").Text("user.id")
+	d.Ask("REQUEST_FRIEND", object{"user": who, "greeting": "canary-greeting"}).Want("OK")
+	conv := ben.Ask("ANSWER_FRIEND", object{"user": first.String("user.id"), "accept": true}).Want("ANSWERED").Text("conv")
+	d.Ask("SEND", object{"conv": conv, "key": "key-00000001", "content": object{"kind": "text", "text": "canary-message-body"}}).Want("SENT")
+	liaotest.Until(t, "the message at ben's", func() bool { return ben.NextMessage(conv).Text("content.text") == "canary-message-body" })
+	request, code = sink.requestCode(s, "ann@example.org", "reset")
+	secrets["reset code"], secrets["reset password"] = code, "canary password three"
+	s.Call(http.MethodPost, "/v1/password-resets", "", object{
+		"email": "ann@example.org", "request": request, "code": code, "password": "canary password three",
+	}).Want(t, 204)
 	bad := s.Dial()
 	bad.Ask("HELLO", object{"token": token[:len(token)-2] + "zz"})
 

@@ -220,8 +220,8 @@ func TestTokenSurvivesNothing(t *testing.T) {
 			end(p)
 			acted := time.Now()
 			l.Gone("UNAUTHORIZED")
-			if took := time.Since(acted); took > 2*time.Second {
-				t.Errorf("the connection closed %v after the act (which took %v), want 1 s", took, acted.Sub(begin))
+			if took := time.Since(acted); took > 1500*time.Millisecond {
+				t.Errorf("the connection closed %v after the act (which took %v), want 1 s, and half of one for a busy machine", took, acted.Sub(begin))
 			}
 			var accepted atomic.Int32
 			for range 200 {
