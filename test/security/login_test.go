@@ -178,6 +178,14 @@ func TestTokenMutations(t *testing.T) {
 			t.Errorf("accepted %q", token)
 		}
 	}
+	for _, token := range bad {
+		l := s.Dial()
+		if f := l.Ask("HELLO", object{"token": token}); f.Type != "ERROR" || f.Text("code") != "UNAUTHENTICATED" {
+			accepted++
+			t.Errorf("HELLO with %q: %v", token, f.Body)
+		}
+		l.Close()
+	}
 	if accepted > 0 {
 		t.Errorf("%d of %d wrong tokens accepted", accepted, len(bad))
 	}
