@@ -3,6 +3,8 @@ package app
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/liao-im/liao/internal/config"
@@ -31,11 +33,19 @@ func banner(w io.Writer, c *config.Config, d *doors) {
 	fmt.Fprintf(&b, `
 Next, in two other terminals:
 
-  liao talk --profile ann%[1]s
-  liao talk --profile ben%[1]s
+  %[1]s talk --profile ann%[2]s
+  %[1]s talk --profile ben%[2]s
 
-(bin/liao if it was built here), and type /signup. Ctrl-C stops the server.
+and type /signup in each. Ctrl-C here stops the server.
 
-`, gate)
+`, program(), gate)
 	_, _ = io.WriteString(w, b.String())
+}
+
+// program is how this binary was called, so that what is printed can be typed.
+func program() string {
+	if strings.ContainsRune(os.Args[0], filepath.Separator) {
+		return os.Args[0]
+	}
+	return "liao"
 }
