@@ -31,12 +31,12 @@ func (s *Store) openSQLite(o Options) error {
 		return err
 	}
 	s.dialect = sqliteDialect{path: o.Path}
-	w, err := openFile(o.Path, "immediate", "16384")
+	w, err := openFile(o.Path, "immediate", "4096")
 	if err != nil {
 		return err
 	}
 	w.SetMaxOpenConns(1)
-	r, err := openFile(o.Path, "deferred", "1024") // the system keeps the rest in its own cache
+	r, err := openFile(o.Path, "deferred", "512") // the system keeps the rest in its own cache
 	if err != nil {
 		return errors.Join(err, w.Close())
 	}
