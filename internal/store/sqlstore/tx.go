@@ -116,7 +116,9 @@ func (s *Store) explain(what string, err error) error {
 		return fmt.Errorf("%s: %w: %w", what, im.Unavailable, err)
 	case causeOther, causeDuplicate:
 	}
-	if errors.Is(err, errLost) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	// ErrTxDone: the context ended, and database/sql was quicker to roll back than we
+	// were to ask.
+	if errors.Is(err, errLost) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrTxDone) {
 		return fmt.Errorf("%s: %w: %w", what, im.Unavailable, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
