@@ -44,13 +44,17 @@ func (s *session) take(sends []send, f wire.Frame) ([]send, bool) {
 }
 
 func (s *session) draft(m *clientpb.Send) (im.Draft, error) {
+	made := fault.Now()
 	content, err := fromContent(m.GetContent())
-	if err != nil {
-		return im.Draft{}, err
+	var d im.Draft
+	if err == nil {
+		d, err = im.NewDraft(s.user, im.ConvID(m.GetConv()), m.GetKey(), content, made)
 	}
-	d, err := im.NewDraft(s.user, im.ConvID(m.GetConv()), m.GetKey(), content, fault.Now())
 	if err != nil {
-		return im.Draft{}, err //nolint:wrapcheck // for the user as it is
+		// The key may be that of an entry all the same, which then is the answer.
+		if d, err = im.NewRepeat(s.user, im.ConvID(m.GetConv()), m.GetKey(), err, made); err != nil {
+			return im.Draft{}, err //nolint:wrapcheck // for the user as it is
+		}
 	}
 	if s.v.poison.has(d) {
 		return im.Draft{}, im.Fail(im.Internal, "this message broke the server before and is not tried again for now")

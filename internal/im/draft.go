@@ -2,30 +2,43 @@ package im
 
 import "time"
 
-// Draft is an entry that somebody wants appended. NewDraft is the only way to make
-// one, so whoever holds a Draft holds a valid one.
+// Draft is an entry that somebody wants appended. It is made by NewDraft, which lets
+// nothing invalid through, or by NewRepeat, whose drafts are never appended.
 type Draft struct {
 	conv    ConvID
 	from    UserID
 	key     string
 	content Content
 	made    time.Time
+	refused error // why this content becomes no entry; nil: it may
 }
 
 // NewDraft checks what a client sent and returns it as a draft. It arrived at the
 // instant made: a draft that is too old is refused before its transaction.
 // It does not ask whether from may send to conv; only the transaction can.
 func NewDraft(from UserID, conv ConvID, key string, c Content, made time.Time) (Draft, error) {
+	d, err := NewRepeat(from, conv, key, nil, made)
+	if err != nil {
+		return Draft{}, err
+	}
+	if err := CheckContent(c); err != nil {
+		return Draft{}, err
+	}
+	d.content = c
+	return d, nil
+}
+
+// NewRepeat is a draft of content that may not be sent, for the reason refused. It
+// finds out whether its key was stored before, since a key is one entry for ever,
+// whatever a later attempt says; if it was not, JudgeSend gives the reason.
+func NewRepeat(from UserID, conv ConvID, key string, refused error, made time.Time) (Draft, error) {
 	if conv == 0 || conv > MaxID {
 		return Draft{}, Fail(Invalid, "conv is missing or no id")
 	}
 	if err := CheckKey(key); err != nil {
 		return Draft{}, err
 	}
-	if err := CheckContent(c); err != nil {
-		return Draft{}, err
-	}
-	return Draft{conv: conv, from: from, key: key, content: c, made: made}, nil
+	return Draft{conv: conv, from: from, key: key, made: made, refused: refused}, nil
 }
 
 // CheckKey returns an error unless s is 8 to 64 visible ASCII characters.

@@ -55,7 +55,7 @@ func JudgeAsk(f AskFacts) (AskVerdict, error) {
 	case f.RefusalHolds():
 		return AskSwallow, nil
 	case f.PerDay > 0 && f.Unanswered >= f.PerDay:
-		return 0, FailAfter(RateLimited, "you have asked many people who have not answered yet; try again tomorrow", time.Hour)
+		return 0, FailAfter(RateLimited, "you have asked many people who have not answered yet; try again later", time.Hour)
 	case f.TargetBlocked:
 		return AskSwallow, nil
 	}
@@ -115,6 +115,9 @@ func JudgeSender(f SendFacts) error {
 
 // JudgeSend decides whether a draft may become the entry after f.Head.
 func JudgeSend(f SendFacts, d Draft) error {
+	if d.refused != nil {
+		return d.refused
+	}
 	if err := JudgeSender(f); err != nil {
 		return err
 	}

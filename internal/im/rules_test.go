@@ -112,6 +112,25 @@ func TestJudgeAnswer(t *testing.T) {
 	}
 }
 
+func TestJudgeSendOfARepeat(t *testing.T) {
+	why := im.Fail(im.Unsupported, "no such kind")
+	d, err := im.NewRepeat(1, 1, "12345678", why, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := im.JudgeSend(im.SendFacts{EverMember: true, Member: true, MaySend: true}, d); !errors.Is(err, im.Unsupported) {
+		t.Errorf("JudgeSend = %v, want what was wrong with the content", err)
+	}
+	for name, bad := range map[string]func() (im.Draft, error){
+		"no conversation": func() (im.Draft, error) { return im.NewRepeat(1, 0, "12345678", why, time.Now()) },
+		"no key":          func() (im.Draft, error) { return im.NewRepeat(1, 1, "short", why, time.Now()) },
+	} {
+		if _, err := bad(); !errors.Is(err, im.Invalid) {
+			t.Errorf("%s: %v, want invalid", name, err)
+		}
+	}
+}
+
 func TestSupersedes(t *testing.T) {
 	a := im.Route{Hello: 1, Boot: "b", Conn: 1}
 	for name, b := range map[string]im.Route{

@@ -145,6 +145,19 @@ func TestRequestsThatAreOnlyErrors(t *testing.T) {
 			t.Errorf("a request with id 0: %v, want INVALID", f.Body)
 		}
 	})
+	t.Run("a key that is stored, whatever comes with it", func(t *testing.T) {
+		first := a.Ask("SEND", text(conv, "key-00000008", "the original")).Want("SENT")
+		for name, content := range map[string]any{
+			"other text": object{"kind": "text", "text": "another"}, "unknown kind": object{"kind": "video"}, "nothing": object{},
+			"the server's kind": object{"kind": "login.new"}, "too large": object{"kind": "text", "text": strings.Repeat("a", 16385)},
+			"a reply to nothing": object{"kind": "text", "text": "a", "replyTo": 99},
+		} {
+			f := a.Ask("SEND", object{"conv": conv, "key": "key-00000008", "content": content}).Want("SENT")
+			if f.Body["again"] != true || f.Number("seq") != first.Number("seq") || f.Text("atMs") != first.Text("atMs") {
+				t.Errorf("%s: %v, want the original's %v again", name, f.Body, first.Body)
+			}
+		}
+	})
 	t.Run("what is right", func(t *testing.T) {
 		a.Ask("SEND", send("key-00000009", object{"kind": "x-poll", "text": "a poll", "data": nest(16), "replyTo": 1})).Want("SENT")
 		a.Ask("SEND", text(conv, "key-00000010", strings.Repeat("a", 16384))).Want("SENT")
