@@ -236,5 +236,26 @@ func Befriend(tb testing.TB, a, b *client.Client) uint64 {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	for _, c := range []*client.Client{a, b} {
+		await(tb, func() bool {
+			info, ok := c.Conversation(conv)
+			return ok && info.Head > 0
+		})
+	}
 	return conv
+}
+
+// patience is how long a test waits for what should come at once.
+const patience = 30 * time.Second
+
+// await asks every few milliseconds until cond holds.
+func await(tb testing.TB, cond func() bool) {
+	tb.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !cond(); <-tick.C {
+		if time.Now().After(deadline) {
+			tb.Fatalf("a client does not know the conversation after %v", patience)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package imtest_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/liao-im/liao/client"
 	"github.com/liao-im/liao/internal/imtest"
@@ -10,14 +11,21 @@ import (
 // next reads events until one of type E comes for which ok is true.
 func next[E client.Event](t *testing.T, c *client.Client, ok func(E) bool) E {
 	t.Helper()
-	for e := range c.Events() {
-		if e, is := e.(E); is && ok(e) {
-			return e
+	var none E
+	late := time.After(30 * time.Second)
+	for {
+		select {
+		case e, open := <-c.Events():
+			if !open {
+				t.Fatalf("the events ended without the %T", none)
+			}
+			if e, is := e.(E); is && ok(e) {
+				return e
+			}
+		case <-late:
+			t.Fatalf("waited 30 s for the %T", none)
 		}
 	}
-	var none E
-	t.Fatalf("the events ended without the %T", none)
-	return none
 }
 
 func TestTwoStrangersTalk(t *testing.T) {
