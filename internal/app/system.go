@@ -100,6 +100,13 @@ func (s *System) openData(ctx context.Context, _ Streams) error {
 	if err := s.store.Migrate(ctx); err != nil {
 		return err
 	}
+	weaker, err := s.store.Warnings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range weaker {
+		s.log.WarnContext(ctx, "acknowledged messages are less safe than promised", "setting", w)
+	}
 	s.beside(ctx, "pruning", s.prune)
 	s.beside(ctx, "giving memory back", giveBack)
 	return nil

@@ -19,7 +19,7 @@
 // (the door's timeouts), guard.go (what holds for every path), clientip.go and
 // language.go (who asks), admit.go (the login, the body) with strict.go, api.go (the
 // description) and bodies.go; then the calls: codes.go, accounts.go, password.go,
-// logins.go, profile.go, nodes.go, self.go, reset.go (a page); what they use: passwords.go, phc.go,
-// passwordlist.go, picture.go, orientation.go; and problem.go (the way out),
-// metrics.go.
+// logins.go, profile.go, nodes.go, self.go, reset.go (a page); what they use:
+// passwords.go, phc.go, passwordlist.go, picture.go, orientation.go; and problem.go
+// (the way out), metrics.go.
 package gate
